@@ -1,0 +1,61 @@
+"""The command line: one command, verbs; each verb is a function in a file of its own.
+
+Data goes to files, messages to stderr. ``--json`` prints a verb's result to stdout for machines, ``--debug`` shows the
+traceback of a failure. Exit 0: done. 1: the run failed. 2: the request was wrong.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Sequence
+
+from deglare.errors import DeglareError
+
+Result = dict[str, object]
+"""What a verb returns: JSON-able, and ``{"ok": False}`` among it makes the exit status 1."""
+
+
+def verbs() -> dict[str, Callable[..., Result]]:
+    """Every verb by name. Importing a verb is quick; what is heavy is imported when it runs."""
+    return {}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one verb and return the exit status."""
+    import tyro
+
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    wants_json, wants_debug = _take(words, "--json"), _take(words, "--debug")
+    if words == ["--version"]:
+        from deglare import __version__
+
+        print(f"deglare {__version__}")
+        return 0
+    try:
+        result = tyro.extras.subcommand_cli_from_dict(
+            verbs(), prog="deglare", description=__doc__, args=words or ["--help"], sort_subcommands=False
+        )
+    except DeglareError as error:
+        return _failed(2, str(error), wants_debug)
+    except KeyboardInterrupt:
+        return _failed(130, "stopped; the same line again goes on where it can", wants_debug)
+    except Exception as error:  # noqa: BLE001 - the last door: whatever gets here is our mistake
+        return _failed(1, f"{type(error).__name__}: {error}. This is a bug; --debug shows where", wants_debug)
+    if wants_json:
+        print(json.dumps(result, allow_nan=False))
+    return 0 if result.get("ok", True) else 1
+
+
+def _take(words: list[str], flag: str) -> bool:
+    """Remove a flag that every verb understands."""
+    found = flag in words
+    words[:] = [word for word in words if word != flag]
+    return found
+
+
+def _failed(status: int, message: str, wants_debug: bool) -> int:
+    if wants_debug:
+        raise
+    print(f"deglare: {message}", file=sys.stderr)
+    return status

@@ -1,0 +1,1 @@
+"""Metrics by region, intervals, tables and protocol cards."""

@@ -1,0 +1,1 @@
+"""Projection, warping and flips, as pure functions on tensors."""

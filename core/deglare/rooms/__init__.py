@@ -1,0 +1,1 @@
+"""Procedural reflective rooms with exact depth, poses and masks."""

@@ -1,0 +1,1 @@
+"""The sample scene that the package ships and reads."""

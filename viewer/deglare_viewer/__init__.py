@@ -1,0 +1,1 @@
+"""Front ends of deglare: the studio and the notebook widgets."""
