@@ -40,7 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _failed(2, str(error), wants_debug)
     except KeyboardInterrupt:
         return _failed(130, "stopped; the same line again goes on where it can", wants_debug)
-    except Exception as error:  # noqa: BLE001 - the last door: whatever gets here is our mistake
+    except Exception as error:
         return _failed(1, f"{type(error).__name__}: {error}. This is a bug; --debug shows where", wants_debug)
     if wants_json:
         print(json.dumps(result, allow_nan=False))
