@@ -1,0 +1,15 @@
+"""What every test may use."""
+
+from pathlib import Path
+
+import pytest
+
+SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """Real sequences that lie beside the checkout; tests that need them are skipped elsewhere."""
+    if not SHARED_DATA.is_dir():
+        pytest.skip("the real sequences (../shared/data) are not beside this checkout")
+    return SHARED_DATA
