@@ -30,8 +30,6 @@ class LightingSettings:
 
     texel_m: float = 0.08
     """Side of a lightmap texel."""
-    gathers: int = 2
-    """How often light is passed on between surfaces."""
     directions: int = 64
     """Directions over the hemisphere in each gather."""
 
@@ -47,14 +45,19 @@ class Texels:
 
 
 def bake(scene: SceneTensors, settings: LightingSettings | None = None) -> SceneTensors:
-    """Return the scene with its lightmaps filled."""
+    """Return the scene with its lightmaps filled.
+
+    Light is passed on twice; each further time it loses the same share as from the first to the second, so the rest
+    is a geometric series.
+    """
     settings = settings or LightingSettings()
     texels = _texels(scene)
     direct = _direct(scene, texels)
     lit = _with_light(scene, direct, texels)
-    for _ in range(settings.gathers):
-        lit = _with_light(lit, direct + _gathered(lit, texels, settings.directions), texels)
-    return lit
+    once = _gathered(lit, texels, settings.directions)
+    passed_on = _gathered(_with_light(scene, once, texels), texels, settings.directions)
+    kept = float(passed_on.sum() / once.sum().clamp_min(1e-9))
+    return _with_light(scene, direct + once + passed_on / (1 - min(kept, 0.9)), texels)
 
 
 def _texels(scene: SceneTensors) -> Texels:
