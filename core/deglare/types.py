@@ -27,6 +27,10 @@ RIGID_TOLERANCE = 5e-3
 """How far R^T R may be from the identity: text files round, and 7-Scenes is off by 4e-4."""
 
 
+HIGHLIGHT_SHARE = 0.5
+"""A pixel is a highlight where at least this share of its light is mirrored."""
+
+
 class Material(IntEnum):
     """What a surface is made of, as far as mirroring goes; the codes in ``material/*.png``."""
 
@@ -149,6 +153,11 @@ class SurfaceLabels:
     """`Material` codes."""
     surface_id: UInt16[np.ndarray, "h w"] | None = None
 
+    @property
+    def highlight(self) -> Bool[np.ndarray, "h w"] | None:
+        """Where at least half of the light is mirrored; None where that is not known."""
+        return None if self.specular_share is None else self.specular_share >= HIGHLIGHT_SHARE
+
 
 @dataclass(frozen=True, eq=False)
 class Frame:
@@ -199,6 +208,8 @@ class Sequence:
     """Why frames were left out, and how many for each reason."""
     depth_is_registered: bool = True
     """False where depth and colour come from two cameras: geometry is exact, colour has pixels of slack."""
+    notes: tuple[str, ...] = ()
+    """What a reader had to assume, a sentence each: a guessed camera, lenses that are not undistorted."""
 
     def __len__(self) -> int:
         return len(self.frames)

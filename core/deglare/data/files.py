@@ -137,10 +137,10 @@ def read_numbers(path: Path, count: int | None = None) -> np.ndarray:
     return parse_numbers(read_text(path), str(path), count)
 
 
-def parse_numbers(text: str, what: str, count: int | None = None) -> np.ndarray:
+def parse_numbers(text: str, what: str, count: int | None = None, first_line: int = 1) -> np.ndarray:
     """Parse whitespace-separated numbers (``nan`` and ``inf`` included), ``#`` starts a comment."""
     numbers: list[float] = []
-    for line_number, line in enumerate(text.splitlines(), start=1):
+    for line_number, line in enumerate(text.splitlines(), start=first_line):
         for word in line.split("#")[0].split():
             try:
                 numbers.append(float(word))
@@ -155,7 +155,7 @@ def read_json(path: Path) -> object:
     """Read a JSON file of bounded size."""
     try:
         return json.loads(read_text(path))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise DataError(f"{path} is not JSON: {error}") from error
 
 
@@ -165,7 +165,7 @@ def image_size_hw(path: Path) -> tuple[int, int]:
         return image.height, image.width
 
 
-def open_image(path: Path | BinaryIO, formats: tuple[str, ...]) -> Image.Image:
+def open_image(path: Path | io.BytesIO, formats: tuple[str, ...]) -> Image.Image:
     """Open an image of one of ``formats`` and of bounded size; nothing is decoded yet."""
     try:
         with warnings.catch_warnings():
@@ -183,7 +183,7 @@ def open_image(path: Path | BinaryIO, formats: tuple[str, ...]) -> Image.Image:
     return image
 
 
-def decoded(image: Image.Image, path: Path | BinaryIO) -> Image.Image:
+def decoded(image: Image.Image, path: Path | io.BytesIO) -> Image.Image:
     """Decode now, so that a truncated file fails here with its name."""
     try:
         image.load()
