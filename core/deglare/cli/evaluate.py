@@ -1,0 +1,116 @@
+"""``deglare eval``: depth metrics by region, with intervals and a protocol card."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated
+
+import tyro
+
+from deglare.cli.terminal import bar, say
+from deglare.errors import RequestError
+from deglare.evaluation import Protocol, Scene, measure, protocol_named, scenes_of
+from deglare.evaluation.folders import frame_names
+from deglare.evaluation.protocol import Alignment
+from deglare.evaluation.report import WRITERS
+from deglare.evaluation.tally import Averaging
+
+
+def evaluate(
+    predicted: Annotated[tuple[Path, ...], tyro.conf.arg(metavar="DIR [DIR ...]")],
+    truth: Annotated[tuple[Path, ...], tyro.conf.arg(metavar="SOURCE [SOURCE ...]")],
+    protocol: str = "rooms",
+    uncertainty: tuple[Path, ...] = (),
+    alignment: Alignment | None = None,
+    averaging: Averaging | None = None,
+    only: Path | None = None,
+    unit_m: float = 0.001,
+    out: Path | None = None,
+    picture: Path | None = None,
+) -> dict[str, object]:
+    """Compare folders of 16-bit depth PNGs with true depth, by region.
+
+    Files and frames are matched by name. A folder of folders is one scene each, with the truth
+    under the same name; or name several folders, each with its truth, in the same order.
+
+    Args:
+        predicted: folders of depth PNGs, ours or anyone's.
+        truth: anything that can be opened as a sequence with depth.
+        protocol: rooms, scannet, 7scenes, nyu or kitti.
+        uncertainty: folders of 16-bit PNGs in millimetres, one for each of ``--predicted``; gives AUSE and AURG.
+        alignment: instead of the protocol's own.
+        averaging: instead of the protocol's own.
+        only: text file that names a subset of frames, scene/frame or frame, one a line.
+        unit_m: metres of one step in the predicted PNGs.
+        out: writes the report as .json, .csv or .md.
+        picture: writes bars by region and the worst frames as .png.
+    """
+    _require_writable(out, picture)
+    chosen = _protocol(protocol, alignment, averaging)
+    scenes = _scenes(predicted, truth, uncertainty, unit_m)
+    subset = () if only is None else frame_names(only)
+    with bar("compare") as progress:
+        meter = measure(scenes, chosen, only=subset, progress=progress)
+    report = meter.report()
+    say(report.table(with_intervals=("abs_rel",)))
+    say("\n".join(f"note: {note}" for note in report.notes))
+    say(report.protocol.card())
+    if out is not None:
+        report.write(out)
+    if picture is not None:
+        from deglare.evaluation.picture import write_picture
+
+        write_picture(picture, report, meter.worst)
+    return report.to_json()
+
+
+def _protocol(name: str, alignment: Alignment | None, averaging: Averaging | None) -> Protocol:
+    """The named protocol with what the user changed, and the command that was given."""
+    chosen = protocol_named(name)
+    changed = replace(chosen, alignment=alignment or chosen.alignment, averaging=averaging or chosen.averaging)
+    label = name if changed == chosen else f"{name} (changed)"
+    return replace(changed, name=label, command=shlex.join(["deglare", *sys.argv[1:]]))
+
+
+def _scenes(
+    predicted: tuple[Path, ...], truth: tuple[Path, ...], uncertainty: tuple[Path, ...], unit_m: float
+) -> list[Scene]:
+    """Pair predictions, truth and uncertainty, scene by scene."""
+    from deglare.data.opening import open_sequence
+
+    if not predicted or len(predicted) != len(truth) or len(uncertainty) not in (0, len(predicted)):
+        raise RequestError(
+            f"{len(predicted)} predicted, {len(truth)} truth and {len(uncertainty)} uncertainty folders do not pair "
+            "up: give as many of each, in the same order"
+        )
+    if unit_m <= 0:
+        raise RequestError(f"a unit of {unit_m} m is not a length: 0.001 is millimetres")
+    scenes: list[Scene] = []
+    for index, (folder, source) in enumerate(zip(predicted, truth, strict=True)):
+        found = scenes_of(folder, source)
+        for name, depth, where in found:
+            sigma = None
+            if uncertainty:
+                sigma = uncertainty[index] if depth == folder else uncertainty[index] / name
+            scenes.append(Scene.of_folder(name, depth, open_sequence(where), sigma, unit_m))
+    return _named_apart(scenes)
+
+
+def _named_apart(scenes: list[Scene]) -> list[Scene]:
+    """Scenes of one name would be one scene to the intervals: number them."""
+    names = [scene.name for scene in scenes]
+    return [
+        scene if names.count(scene.name) == 1 else replace(scene, name=f"{scene.name}#{index}")
+        for index, scene in enumerate(scenes, start=1)
+    ]
+
+
+def _require_writable(out: Path | None, picture: Path | None) -> None:
+    """Say before the work what cannot be written after it."""
+    if out is not None and out.suffix.lower() not in (".json", *WRITERS):
+        raise RequestError(f"--out writes .json, .csv or .md, not '{out.name}'")
+    if picture is not None and picture.suffix.lower() != ".png":
+        raise RequestError(f"--picture writes .png, not '{picture.name}'")

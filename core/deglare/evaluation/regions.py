@@ -1,0 +1,160 @@
+"""Which regions each pixel lies in: reflective or not, highlight, boundary, material, distance.
+
+Regions overlap, so a pixel carries one code that names all of its regions at once, and a small table says which codes
+belong to which region. Sums by code are then sums by region after one little matrix product.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import pairwise
+
+import numpy as np
+from jaxtyping import Bool, Float32, Float64, UInt8, UInt16
+
+from deglare.errors import DataError, RequestError
+from deglare.types import HIGHLIGHT_SHARE, DepthMap, Material, SurfaceLabels
+
+REFLECTIVE, HIGHLIGHT, BOUNDARY = 1, 2, 4
+MATERIAL_SHIFT, DISTANCE_SHIFT = 3, 6
+MATERIALS = 8
+"""Places for materials in a code: `Material` has fewer, higher codes in a file are an error."""
+
+
+@dataclass(frozen=True)
+class RegionRule:
+    """How regions are cut; part of the protocol."""
+
+    depth_edges_m: tuple[float, ...] = (0.0, 1.0, 2.0, 3.0, 5.0, 10.0)
+    """Distance bins: near edge included, far edge not."""
+    highlight_share: float = HIGHLIGHT_SHARE
+    """More than this share of the light is mirrored."""
+    boundary_jump: float = 0.1
+    """Neighbours (left-right, up-down) whose depths differ by more than this share of the nearer one."""
+    boundary_width_px: int = 2
+    """Pixels on either side of such a jump that belong to the boundary."""
+
+    def __post_init__(self) -> None:
+        edges = self.depth_edges_m
+        if len(edges) < 2 or any(a >= b for a, b in pairwise(edges)):
+            raise RequestError(f"distance bins need at least two rising edges in metres, not {edges}")
+        if self.boundary_jump <= 0 or self.boundary_width_px < 1:
+            raise RequestError("a boundary needs a jump above 0 and a width of at least one pixel")
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Every region, in the order of tables."""
+        edges = self.depth_edges_m
+        bins = (f"{near:g}-{far:g} m" for near, far in pairwise(edges))
+        surfaces = ("all", "reflective", "non-reflective", "highlight", "reflective, no highlight", "boundary")
+        return (*surfaces, *(m.name.lower() for m in Material), *bins)
+
+
+@dataclass(frozen=True, eq=False)
+class RegionMap:
+    """One code a pixel, and which codes make up each region. The last code lies in no region."""
+
+    codes: UInt16[np.ndarray, "h w"]
+    names: tuple[str, ...]
+    members: Float64[np.ndarray, "r c"]
+    """1 where the code belongs to the region, else 0."""
+
+    def mask(self, name: str) -> Bool[np.ndarray, "h w"]:
+        """The pixels of one region."""
+        return self.members[self.names.index(name)].astype(bool)[self.codes]
+
+
+def regions_of(
+    truth: DepthMap, labels: SurfaceLabels | None = None, rule: RegionRule | None = None
+) -> dict[str, Bool[np.ndarray, "h w"]]:
+    """Masks by name. A region of which nothing is known in this frame has an empty mask."""
+    regions = region_map(truth, truth.valid, labels, rule or RegionRule())
+    return {name: regions.mask(name) for name in regions.names}
+
+
+def region_map(
+    truth: DepthMap, eligible: Bool[np.ndarray, "h w"], labels: SurfaceLabels | None, rule: RegionRule
+) -> RegionMap:
+    """Codes of the pixels that are ``eligible`` for comparison; the others get the code outside every region."""
+    codes = boundary_of(truth, rule.boundary_jump, rule.boundary_width_px).view(np.uint8) * np.uint16(BOUNDARY)
+    codes |= _distance_bins(truth.metres, rule.depth_edges_m) * np.uint16(1 << DISTANCE_SHIFT)
+    has_share = has_material = False
+    if labels is not None:
+        _require_size(labels, truth.size_hw)
+        has_share, has_material = labels.specular_share is not None, labels.material is not None
+        codes |= labels.reflective.view(np.uint8)
+        if labels.specular_share is not None:
+            codes |= (labels.specular_share >= rule.highlight_share).view(np.uint8) * np.uint16(HIGHLIGHT)
+        if labels.material is not None:
+            codes |= _known_materials(labels.material) * np.uint16(1 << MATERIAL_SHIFT)
+    members = _members(rule, labels is not None, has_share, has_material)
+    np.copyto(codes, members.shape[1] - 1, where=~eligible)
+    return RegionMap(codes, rule.names, members)
+
+
+def boundary_of(truth: DepthMap, jump: float, width_px: int) -> Bool[np.ndarray, "h w"]:
+    """Pixels within ``width_px`` of a depth discontinuity between two valid neighbours, by rows and columns."""
+    z, valid = truth.metres, truth.valid
+    reach = z * np.float32(1 + jump)
+    edge = np.zeros(z.shape, dtype=bool)
+    for near, far in ((np.s_[1:], np.s_[:-1]), (np.s_[:, 1:], np.s_[:, :-1])):
+        step = (z[near] > reach[far]) | (z[far] > reach[near])
+        step &= valid[near]
+        step &= valid[far]
+        edge[near] |= step
+        edge[far] |= step
+    return _grown(edge, width_px - 1)
+
+
+def _grown(mask: Bool[np.ndarray, "h w"], by_px: int) -> Bool[np.ndarray, "h w"]:
+    """The mask with a square border of ``by_px`` pixels around it."""
+    for axis in (0, 1):
+        source, target = mask, mask.copy()
+        for shift in range(1, by_px + 1):
+            ahead, behind = (np.s_[shift:], np.s_[:-shift]) if axis == 0 else (np.s_[:, shift:], np.s_[:, :-shift])
+            target[ahead] |= source[behind]
+            target[behind] |= source[ahead]
+        mask = target
+    return mask
+
+
+def _distance_bins(metres: Float32[np.ndarray, "h w"], edges_m: tuple[float, ...]) -> UInt8[np.ndarray, "h w"]:
+    """How many edges lie at or before each depth: 0 is nearer than the first, len(edges) is beyond the last."""
+    bins = np.zeros(metres.shape, dtype=np.uint8)
+    for edge in edges_m:
+        bins += (metres >= np.float32(edge)).view(np.uint8)
+    return bins
+
+
+def _known_materials(material: UInt8[np.ndarray, "h w"]) -> UInt8[np.ndarray, "h w"]:
+    if material.size and material.max() > max(Material):
+        raise DataError(f"material {material.max()} is unknown: codes run from 0 to {max(Material)}")
+    return material
+
+
+def _require_size(labels: SurfaceLabels, size_hw: tuple[int, int]) -> None:
+    for part in (labels.reflective, labels.specular_share, labels.material):
+        if part is not None and part.shape != size_hw:
+            raise DataError(f"labels are {part.shape} but depth is {size_hw}: resize both together")
+
+
+@lru_cache(maxsize=64)
+def _members(rule: RegionRule, has_labels: bool, has_share: bool, has_material: bool) -> Float64[np.ndarray, "r c"]:
+    """Which codes belong to which region; what is not known in a frame has no codes."""
+    codes = np.arange((len(rule.depth_edges_m) + 1) << DISTANCE_SHIFT)
+    reflective, highlight = codes & REFLECTIVE > 0, codes & HIGHLIGHT > 0
+    material, distance = codes >> MATERIAL_SHIFT & MATERIALS - 1, codes >> DISTANCE_SHIFT
+    rows = [
+        np.ones_like(reflective),
+        reflective & has_labels,
+        ~reflective & has_labels,
+        highlight & has_share,
+        reflective & ~highlight & has_share,
+        codes & BOUNDARY > 0,
+        *((material == m) & has_material for m in Material),
+        *(distance == i for i in range(1, len(rule.depth_edges_m))),
+    ]
+    members = np.pad(np.stack(rows).astype(np.float64), ((0, 0), (0, 1)))
+    members.setflags(write=False)
+    return members
