@@ -1,1 +1,1 @@
-"""Projection, warping and flips, as pure functions on tensors."""
+"""Projection, warping, flips, resizing, normals and mirrors, as pure functions on batches of tensors."""
