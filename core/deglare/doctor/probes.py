@@ -1,0 +1,127 @@
+"""One question for each heavy library, asked in a process of its own: ``python -m deglare.doctor.probes NAME``.
+
+A probe makes the library do a small piece of real work and yields what it found; each answer is written at once, so
+that a crash later takes nothing back.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import json
+import os
+import sys
+from collections.abc import Callable, Iterator
+from importlib import metadata
+from typing import Any
+
+Answer = tuple[str, str, str]
+"""Name, status (ok, missing or broken) and detail."""
+
+
+def torch() -> Iterator[Answer]:
+    """A product on the CPU, then one on the GPU."""
+    import torch
+
+    side = torch.arange(64.0)
+    expected = float((side**2).sum())
+    yield "torch", _status(float(side @ side) == expected), f"{torch.__version__}, {torch.get_num_threads()} threads"
+    if not torch.cuda.is_available():
+        yield "CUDA", "missing", "no usable GPU; everything runs on the CPU"
+        return
+    on_gpu = float(side.cuda() @ side.cuda())
+    yield "CUDA", _status(on_gpu == expected), f"{torch.version.cuda} on {torch.cuda.get_device_name()}"
+
+
+def open3d() -> Iterator[Answer]:
+    """One ray onto one triangle two metres away, without a display."""
+    if (library := _library("open3d")) is None:
+        yield "open3d ray casting", "missing", "not installed"
+        return
+    import numpy as np
+
+    scene = library.t.geometry.RaycastingScene()
+    corners = np.array([[-1, -1, 2], [1, -1, 2], [0, 1, 2]], dtype=np.float32)
+    scene.add_triangles(corners, np.array([[0, 1, 2]], dtype=np.uint32))
+    distance = scene.cast_rays(np.array([[0, 0, 0, 0, 0, 1]], dtype=np.float32))["t_hit"].numpy()[0]
+    yield "open3d ray casting", _status(distance == 2), f"{library.__version__}, a ray of 2 m measures {distance:.3f} m"
+
+
+def pyrender() -> Iterator[Answer]:
+    """The depth of one triangle two metres away, drawn without a display."""
+    os.environ.setdefault("PYOPENGL_PLATFORM", "egl")
+    if (library := _library("pyrender")) is None:
+        yield "pyrender", "missing", "not installed"
+        return
+    import numpy as np
+
+    triangle = importlib.import_module("trimesh").Trimesh([[-1, -1, -2], [1, -1, -2], [0, 1, -2]], [[0, 1, 2]])
+    scene = library.Scene()
+    scene.add(library.Mesh.from_trimesh(triangle))
+    scene.add(library.IntrinsicsCamera(16, 16, 8, 8), pose=np.eye(4))
+    renderer = library.OffscreenRenderer(16, 16)
+    depth = renderer.render(scene, flags=library.RenderFlags.DEPTH_ONLY)[8, 8]
+    renderer.delete()
+    works = abs(float(depth) - 2) < 0.01
+    yield "pyrender", _status(works), f"{_version('pyrender')}, a triangle at 2 m is drawn at {depth:.3f} m"
+
+
+def mitsuba() -> Iterator[Answer]:
+    """One ray onto a sphere, without a compiler."""
+    yield from _mitsuba("mitsuba scalar", "scalar_rgb")
+
+
+def mitsuba_llvm() -> Iterator[Answer]:
+    """The same ray, compiled by LLVM; some versions of LLVM crash on new processors."""
+    yield from _mitsuba("mitsuba llvm", "llvm_ad_rgb")
+
+
+def av() -> Iterator[Answer]:
+    """Whether ffmpeg's libraries load."""
+    if (library := _library("av")) is None:
+        yield "av", "missing", "not installed"
+        return
+    yield "av", _status("h264" in library.codecs_available), f"{library.__version__}"
+
+
+def _mitsuba(name: str, variant: str) -> Iterator[Answer]:
+    if (library := _library("mitsuba")) is None:
+        yield name, "missing", "not installed"
+        return
+    library.set_variant(variant)
+    scene = library.load_dict({"type": "scene", "ball": {"type": "sphere", "center": [0, 0, 3], "radius": 1}})
+    ray = library.Ray3f(library.Point3f(0, 0, 0), library.Vector3f(0, 0, 1))
+    hit = scene.ray_intersect(ray).t
+    distance = float(hit if isinstance(hit, float) else hit[0])
+    yield name, _status(abs(distance - 2) < 1e-4), f"{library.__version__}, a ray of 2 m measures {distance:.3f} m"
+
+
+def _library(name: str) -> Any:
+    """The module, or None where it is not installed; one that is installed and fails to import raises."""
+    if importlib.util.find_spec(name) is None:
+        return None
+    return importlib.import_module(name)
+
+
+def _version(name: str) -> str:
+    return metadata.version(name)
+
+
+def _status(works: bool) -> str:
+    return "ok" if works else "broken"
+
+
+PROBES: dict[str, Callable[[], Iterator[Answer]]] = {
+    probe.__name__: probe for probe in (torch, open3d, pyrender, mitsuba, mitsuba_llvm, av)
+}
+
+
+def main(name: str) -> None:
+    """Write one JSON line for every answer."""
+    for title, status, detail in PROBES[name]():
+        sys.stdout.write("\n" + json.dumps({"name": title, "status": status, "detail": detail}) + "\n")
+        sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])
