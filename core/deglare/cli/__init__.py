@@ -15,10 +15,22 @@ from deglare.errors import DeglareError
 Result = dict[str, object]
 """What a verb returns: JSON-able, and ``{"ok": False}`` among it makes the exit status 1."""
 
+DESCRIPTION = """Monocular depth on reflective surfaces: see the failure, measure it, mark it, train it away.
+
+Data goes to files, messages to stderr. Every verb takes --json (print the result for machines) and --debug (show the
+traceback of a failure). Exit status 0: done. 1: the run failed. 2: the request was wrong."""
+
 
 def verbs() -> dict[str, Callable[..., Result]]:
     """Every verb by name. Importing a verb is quick; what is heavy is imported when it runs."""
-    return {}
+    from deglare.cli.check import check
+    from deglare.cli.demo import demo
+    from deglare.cli.doctor import doctor
+    from deglare.cli.evaluate import evaluate
+    from deglare.cli.prepare import prepare
+    from deglare.cli.rooms import rooms
+
+    return {"demo": demo, "rooms": rooms, "check": check, "prepare": prepare, "doctor": doctor, "eval": evaluate}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -34,16 +46,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 0
     try:
         result = tyro.extras.subcommand_cli_from_dict(
-            verbs(), prog="deglare", description=__doc__, args=words or ["--help"], sort_subcommands=False
+            verbs(), prog="deglare", description=DESCRIPTION, args=words or ["--help"], sort_subcommands=False
         )
+        if wants_json:
+            print(json.dumps(result, allow_nan=False))
+    except SystemExit as error:  # tyro has shown the help, or what is wrong with the flags
+        return error.code if isinstance(error.code, int) else 2
     except DeglareError as error:
         return _failed(2, str(error), wants_debug)
     except KeyboardInterrupt:
         return _failed(130, "stopped; the same line again goes on where it can", wants_debug)
     except Exception as error:
         return _failed(1, f"{type(error).__name__}: {error}. This is a bug; --debug shows where", wants_debug)
-    if wants_json:
-        print(json.dumps(result, allow_nan=False))
     return 0 if result.get("ok", True) else 1
 
 

@@ -55,7 +55,7 @@ def evaluate(
     with bar("compare") as progress:
         meter = measure(scenes, chosen, only=subset, progress=progress)
     report = meter.report()
-    say(report.table(with_intervals=("abs_rel",)))
+    say(report.summary())
     say("\n".join(f"note: {note}" for note in report.notes))
     say(report.protocol.card())
     if out is not None:

@@ -109,21 +109,30 @@ class Report:
             "\n\n".join([parts[0], "\n".join(parts[1:-1]), parts[-1]] if self.notes else [parts[0], parts[-1]]) + "\n"
         )
 
-    def table(self, with_intervals: tuple[str, ...] | None = None) -> str:
+    def table(
+        self, with_intervals: tuple[str, ...] | None = None, metrics: tuple[str, ...] | None = None
+    ) -> str:
         """Regions down, metrics across, as Markdown whose columns line up.
 
         Args:
             with_intervals: metrics that show their interval; None is all of them.
+            metrics: the metrics to show; None is all of them.
         """
         shown = self.metrics if with_intervals is None else with_intervals
+        columns = self.metrics if metrics is None else metrics
         by_key = {(row.region, row.metric): row for row in self.rows}
-        lines = [["region", *self.metrics, "frames", "pixels", "scenes"]]
+        lines = [["region", *columns, "frames", "pixels", "scenes"]]
         for region in self.regions:
-            rows = [by_key.get((region, metric)) for metric in self.metrics]
+            rows = [by_key.get((region, metric)) for metric in columns]
             counts = next(row for row in rows if row is not None)
             cells = ["" if row is None else _cell(row, row.metric in shown) for row in rows]
             lines.append([region, *cells, f"{counts.frames}", f"{counts.pixels}", f"{counts.scenes}"])
         return _aligned(lines)
+
+    def summary(self) -> str:
+        """The table as it fits a terminal: the metrics most looked at, the first with its interval."""
+        most_read = tuple(metric for metric in ("abs_rel", "sq_rel", "rmse", "delta1", "bias") if metric in self.metrics)
+        return self.table(with_intervals=("abs_rel",), metrics=most_read)
 
     def write(self, path: Path) -> None:
         """Write JSON, CSV or Markdown, as the name says."""
