@@ -26,15 +26,14 @@ def demo(out: Path = Path("deglare-demo")) -> Result:
     Args:
         out: The folder that gets the room, the depth, the report and the pictures.
     """
-    import torch
-
     from deglare.data.check import check_sequence
     from deglare.data.files import write_image
     from deglare.data.posed_folder import read_posed_folder
     from deglare.evaluation.comparing import evaluate
+    from deglare.rooms.dataset import use_one_thread
 
     room = out / "room"
-    torch.set_num_threads(1)  # these images are so small that a second thread only waits
+    use_one_thread()
     _render(room)
     sequence = read_posed_folder(room)
     with bar("check") as progress:

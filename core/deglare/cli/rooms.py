@@ -18,7 +18,7 @@ def rooms(
     frames: int = 90,
     size: tuple[int, int] = (384, 288),
     workers: int | None = None,
-    device: str = "cpu",
+    device: Literal["cpu", "cuda"] = "cpu",
     picture: bool = True,
 ) -> Result:
     """Render reflective rooms with exact depth, poses and masks: the data set rooms-v1, or a part of it.
@@ -36,14 +36,19 @@ def rooms(
         device: cpu, or cuda for one process on the GPU.
         picture: Whether to write contact_sheet.png.
     """
-    from deglare.rooms.dataset import scene_requests, write_scenes, write_subsets
+    from deglare.rooms.dataset import scene_requests, use_one_thread, write_scenes, write_subsets
     from deglare.rooms.shooting import ShootSettings
 
     if frames < 1 or min(size) < 16:
         raise RequestError("a room needs at least one frame of at least 16x16 pixels: see --frames and --size")
+    if workers is not None and workers < 1:
+        raise RequestError(f"{workers} workers render nothing: give at least one, or leave --workers away")
+    if device == "cuda" and not _has_gpu():
+        raise RequestError("there is no GPU that torch can use: leave --device away")
     settings = ShootSettings(frames=frames, size_hw=(size[1], size[0]))
     requests = scene_requests(out, split, scenes, settings, device)
     processes = (workers or os.cpu_count() or 1) if device == "cpu" else 1
+    use_one_thread()
     with bar("render") as progress:
         new = write_scenes(requests, processes, progress)
     subsets = write_subsets(out)
@@ -52,6 +57,12 @@ def rooms(
     if picture:
         result["picture"] = str(_write_sheet(out, [request.folder for request in requests][:6]))
     return result
+
+
+def _has_gpu() -> bool:
+    import torch
+
+    return torch.cuda.is_available()
 
 
 def _write_sheet(out: Path, folders: list[Path]) -> Path:

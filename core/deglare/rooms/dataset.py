@@ -20,10 +20,9 @@ import numpy as np
 
 from deglare.data.files import read_json, write_json, write_text
 from deglare.data.posed_folder import PosedFolder
-from deglare.errors import RequestError
+from deglare.errors import DataError, RequestError
 from deglare.progress import Progress, quiet
 from deglare.rooms.shooting import (
-    HIGHLIGHT_SHARE,
     REFLECTIVE_SHARE,
     Shoot,
     ShootSettings,
@@ -31,6 +30,7 @@ from deglare.rooms.shooting import (
     prepare_shoot,
     shots,
 )
+from deglare.types import HIGHLIGHT_SHARE
 
 DATASET = "rooms-v1"
 MANIFEST = "scene.json"
@@ -96,7 +96,7 @@ def _written(requests: list[SceneRequest], workers: int) -> Iterator[int]:
             for _ in write_scene(request):
                 yield 1
         return
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=_one_thread) as pool:
+    with ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=use_one_thread) as pool:
         jobs = {pool.submit(_write_whole, request): request for request in requests}
         try:
             for job in as_completed(jobs):
@@ -107,10 +107,11 @@ def _written(requests: list[SceneRequest], workers: int) -> Iterator[int]:
             raise
 
 
-def _one_thread() -> None:
+def use_one_thread() -> None:
+    """Rooms are rendered in pieces that fit a cache; a second thread mostly waits, and two processes do not."""
     import torch
 
-    torch.set_num_threads(1)  # two threads in two processes are slower than one in each
+    torch.set_num_threads(1)
 
 
 def _write_whole(request: SceneRequest) -> None:
@@ -122,7 +123,7 @@ def is_written(request: SceneRequest) -> bool:
     """Whether the scene is there; one made with other settings is an error, not something to overwrite."""
     manifest = request.folder / MANIFEST
     if not manifest.is_file():
-        if request.folder.exists() and any(request.folder.iterdir()):
+        if request.folder.exists() and not (request.folder.is_dir() and not any(request.folder.iterdir())):
             raise RequestError(f"{request.folder} holds something else than a room: choose another --out")
         return False
     found = read_json(manifest)
@@ -162,8 +163,8 @@ def frame_name(number: int) -> str:
 
 def frame_facts(shot: Shot) -> dict[str, object]:
     """What the manifest says about a frame."""
-    share = shot.labels.specular_share
-    highlight = 0.0 if share is None else float((share >= HIGHLIGHT_SHARE).mean())
+    mask = shot.labels.highlight
+    highlight = 0.0 if mask is None else float(mask.mean())
     return {
         "subset": subset_of(highlight),
         "highlight": round(highlight, 6),
@@ -190,15 +191,22 @@ def content_hash(folder: Path) -> str:
 def write_subsets(out: Path) -> dict[str, int]:
     """Lists of frames (``scene frame`` a line) over all scenes in a folder, and how many each holds."""
     lists: dict[str, list[str]] = {"reflection": [], "no-reflection": []}
-    for manifest in sorted(out.glob(f"*/{MANIFEST}")):
-        content = read_json(manifest)
-        frames = content["frames"] if isinstance(content, dict) else {}
-        for name, facts in sorted(frames.items()):
-            if facts["subset"] in lists:
-                lists[facts["subset"]].append(f"{manifest.parent.name} {name}")
+    for manifest in sorted(out.glob(f"[!.]*/{MANIFEST}")):  # hidden ones are unfinished
+        for name, subset in sorted(_subsets_in(manifest).items()):
+            if subset in lists:
+                lists[subset].append(f"{manifest.parent.name} {name}")
     for subset, lines in lists.items():
         write_text(out / f"{subset}.txt", "".join(f"{line}\n" for line in lines))
     return {subset: len(lines) for subset, lines in lists.items()}
+
+
+def _subsets_in(manifest: Path) -> dict[str, str]:
+    """The subset of every frame of a scene."""
+    content = read_json(manifest)
+    try:
+        return {name: facts["subset"] for name, facts in content["frames"].items()}  # type: ignore[index, call-overload]
+    except (AttributeError, KeyError, TypeError) as error:
+        raise DataError(f"{manifest} is not the manifest of a room: move its folder out of the way") from error
 
 
 def _manifest(shoot: Shoot, frames: dict[str, dict[str, object]], digest: str) -> dict[str, object]:

@@ -56,7 +56,8 @@ def bake(scene: SceneTensors, settings: LightingSettings | None = None) -> Scene
     lit = _with_light(scene, direct, texels)
     once = _gathered(lit, texels, settings.directions)
     passed_on = _gathered(_with_light(scene, once, texels), texels, settings.directions)
-    kept = float(passed_on.sum() / once.sum().clamp_min(1e-9))
+    # In double and rounded: a sum's last bits depend on how many threads there are, and the room must not.
+    kept = round(float(passed_on.double().sum() / once.double().sum().clamp_min(1e-9)), 6)
     return _with_light(scene, direct + once + passed_on / (1 - min(kept, 0.9)), texels)
 
 

@@ -13,7 +13,7 @@ import numpy as np
 from jaxtyping import Float32, Float64
 
 from deglare.errors import RequestError
-from deglare.rooms.scene import FACE_AXES, FACE_U, FACE_V, Box, RoomScene, Surface, Vec3
+from deglare.rooms.scene import FACE_AXES, FACE_U, FACE_V, Box, RoomScene, Surface
 from deglare.types import Camera, Material, Rigid
 
 
@@ -23,7 +23,7 @@ def without_patterns(room: RoomScene) -> RoomScene:
     return replace(room, textures=flat)
 
 
-def load_mitsuba() -> Any:  # noqa: ANN401 - the module has no types
+def load_mitsuba() -> Any:
     """Import Mitsuba with a variant that works on many rays at once, or say why not."""
     try:
         import mitsuba
@@ -31,13 +31,13 @@ def load_mitsuba() -> Any:  # noqa: ANN401 - the module has no types
         raise RequestError("Mitsuba is not installed: pip install mitsuba") from error
     try:
         mitsuba.set_variant("llvm_ad_rgb")
-        mitsuba.Float(0) + 1
+        _ = mitsuba.Float(0) + 1
     except Exception as error:
         raise RequestError(f"Mitsuba finds no LLVM ({error}): install libllvm, or set DRJIT_LIBLLVM_PATH") from error
     return mitsuba
 
 
-def mitsuba_scene(room: RoomScene, camera: Camera, world_T_cam: Rigid, samples: int, bounces: int = 8) -> Any:  # noqa: ANN401
+def mitsuba_scene(room: RoomScene, camera: Camera, world_T_cam: Rigid, samples: int, bounces: int = 8) -> Any:
     """A loaded Mitsuba scene of a room without patterns."""
     mitsuba = load_mitsuba()
     parts: dict[str, Any] = {
@@ -63,12 +63,12 @@ def mitsuba_scene(room: RoomScene, camera: Camera, world_T_cam: Rigid, samples: 
     return mitsuba.load_dict(parts)
 
 
-def path_traced(scene: Any, samples: int, seed: int = 0) -> Float32[np.ndarray, "h w 3"]:  # noqa: ANN401
+def path_traced(scene: Any, samples: int, seed: int = 0) -> Float32[np.ndarray, "h w 3"]:
     """Linear radiance."""
     return np.array(load_mitsuba().render(scene, spp=samples, seed=seed))[..., :3]
 
 
-def depth_through(scene: Any, camera: Camera, world_T_cam: Rigid) -> Float64[np.ndarray, "h w"]:  # noqa: ANN401
+def depth_through(scene: Any, camera: Camera, world_T_cam: Rigid) -> Float64[np.ndarray, "h w"]:
     """Z-depth in metres through the pixel centres, by Mitsuba's own intersection."""
     mitsuba = load_mitsuba()
     rays = camera.rays().reshape(-1, 3)
@@ -84,7 +84,7 @@ def _columns(vectors: np.ndarray) -> list[np.ndarray]:
     return [np.ascontiguousarray(vectors[:, i], dtype=np.float32) for i in range(3)]
 
 
-def _sensor(mitsuba: Any, camera: Camera, world_T_cam: Rigid, samples: int) -> dict[str, Any]:  # noqa: ANN401
+def _sensor(mitsuba: Any, camera: Camera, world_T_cam: Rigid, samples: int) -> dict[str, Any]:
     height, width = camera.size_hw
     mitsuba_T_opencv = np.diag([-1.0, -1.0, 1.0, 1.0])  # Mitsuba's cameras have x left and y up
     return {
@@ -134,7 +134,7 @@ def _looks(room: RoomScene, surface: Surface) -> dict[str, Any]:
 def _material(surface: Surface, colour: Float64[np.ndarray, "3"]) -> dict[str, Any]:
     finish = surface.finish
     if finish.material == Material.MIRROR:
-        return {"type": "conductor", "material": "none", "specular_reflectance": _rgb((finish.f0,) * 3)}
+        return {"type": "conductor", "material": "none", "specular_reflectance": _rgb(np.full(3, finish.f0))}
     colour = np.clip(colour, 0, 0.98)
     if not finish.is_reflective:
         return {"type": "diffuse", "reflectance": _rgb(colour)}
@@ -150,5 +150,5 @@ def _material(surface: Surface, colour: Float64[np.ndarray, "3"]) -> dict[str, A
     }
 
 
-def _rgb(values: Vec3 | Float64[np.ndarray, "3"]) -> dict[str, Any]:
+def _rgb(values: Float64[np.ndarray, "3"]) -> dict[str, Any]:
     return {"type": "rgb", "value": [float(v) for v in values]}

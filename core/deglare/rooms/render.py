@@ -239,7 +239,8 @@ def blur_by_roughness(mirrored: Tensor, sigma: Tensor, surface: Tensor) -> Tenso
             rows, columns = mask.any(1).nonzero()[:, 0], mask.any(0).nonzero()[:, 0]
             box = (slice(int(rows[0]), int(rows[-1]) + 1), slice(int(columns[0]), int(columns[-1]) + 1))
             inside = mask[box].float()
-            width = float((sigma[view][box] * inside).sum() / inside.sum())
+            mean = (sigma[view][box] * inside).double().sum() / inside.double().sum()
+            width = round(float(mean), 6)  # a sum's last bits depend on how many threads there are
             smooth = _masked_blur(mirrored[view][box], inside, width)
             blurred[view][box] = torch.where(mask[box][..., None], smooth, blurred[view][box])
     return blurred

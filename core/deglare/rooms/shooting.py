@@ -9,7 +9,8 @@ import numpy as np
 import torch
 from jaxtyping import Float64
 
-from deglare.rooms.furnish import RoomStyle, furnish
+from deglare.rooms.builder import RoomStyle
+from deglare.rooms.furnish import furnish
 from deglare.rooms.lighting import LightingSettings, bake
 from deglare.rooms.render import Rendering, render
 from deglare.rooms.scene import RoomScene
@@ -20,8 +21,6 @@ from deglare.types import Camera, DepthMap, Rgb, Rigid, SurfaceLabels
 
 REFLECTIVE_SHARE = 0.33
 """A pixel is reflective where at least this share of its light is mirrored."""
-HIGHLIGHT_SHARE = 0.5
-"""A pixel is a highlight where at least this share of its light is mirrored."""
 DARK = 0.004
 """Pixels with less light than this (linear, white is 1) show nothing, hence mirror nothing."""
 

@@ -25,7 +25,7 @@ def make_texture(rng: Rng, kind: str) -> Float32[np.ndarray, "s s 3"]:
     return np.clip(made, 0.02, 2.2).astype(np.float32)
 
 
-def noise(rng: Rng, falloff: float, stretch_yx: tuple[float, float] = (1, 1)) -> Pattern:
+def noise(rng: Rng, falloff: float, stretch_yx: tuple[float, float] = (1.0, 1.0)) -> Pattern:
     """Tiling noise of unit deviation with amplitude 1 / frequency**falloff; stretch > 1 smooths along that axis."""
     frequency = np.fft.fftfreq(TEXTURE_SIZE) * TEXTURE_SIZE
     radius = np.hypot(frequency[:, None] * stretch_yx[0], frequency[None] * stretch_yx[1])
@@ -59,14 +59,19 @@ def _fabric(rng: Rng) -> Pattern:
 
 
 def _wood(rng: Rng) -> Pattern:
-    return 1 + 0.13 * noise(rng, 1.2, (1, 9)) + 0.07 * noise(rng, 0.5, (1, 12)) + 0.04 * noise(rng, 0.3, (1, 5))
+    return (
+        1
+        + 0.13 * noise(rng, 1.2, (1.0, 9.0))
+        + 0.07 * noise(rng, 0.5, (1.0, 12.0))
+        + 0.04 * noise(rng, 0.3, (1.0, 5.0))
+    )
 
 
 def _parquet(rng: Rng) -> Pattern:
     """Planks side by side, each with its own tone and grain, ends offset from row to row."""
     planks, size = 8, TEXTURE_SIZE
     width = size // planks
-    pattern = 1 + 0.13 * noise(rng, 1.2, (7, 1)) + 0.04 * noise(rng, 0.4, (5, 1))
+    pattern = 1 + 0.13 * noise(rng, 1.2, (7.0, 1.0)) + 0.04 * noise(rng, 0.4, (5.0, 1.0))
     for plank in range(planks):
         columns = slice(plank * width, (plank + 1) * width)
         start = rng.integers(size)

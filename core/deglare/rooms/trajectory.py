@@ -10,6 +10,9 @@ from jaxtyping import Float64
 
 from deglare.rooms.scene import RoomScene
 
+NEAR_GOAL_M = 0.65
+"""A goal this near is reached: the walk cannot turn tightly enough to come nearer, it would circle."""
+
 Vector = Float64[np.ndarray, "3"]
 
 
@@ -88,19 +91,21 @@ class _Walker:
 
     def _step(self) -> None:
         length = self.settings.step_m * self.rng.uniform(0.8, 1.2)
-        if np.hypot(*(self.goal - self.position)[:2]) < 0.3 or self.rng.random() < 0.02:
+        if np.hypot(*(self.goal - self.position)[:2]) < NEAR_GOAL_M or self.rng.random() < 0.02:
             self.goal = self._anywhere()
         wanted = math.atan2(*(self.goal - self.position)[1::-1])
         self.heading += float(np.clip(_wrapped(wanted - self.heading), -0.22, 0.22))
         self.climb = 0.8 * self.climb + 0.2 * 0.03 * self.rng.normal()
         for turn in (0.0, *self.rng.permutation([0.7, -0.7, 1.4, -1.4, 2.4, -2.4])):
             ahead = self._ahead(self.heading + turn, length)
-            if not self._is_blocked(ahead) and np.linalg.norm(ahead - self.position) > 0.7 * length:
-                self.heading += turn
+            if not self._is_blocked(ahead) and np.linalg.norm(ahead - self.position) > 0.9 * length:
                 break
         else:
-            self.heading += math.pi
-            ahead = self._ahead(self.heading, length)
+            turn = math.pi
+            ahead = self._ahead(self.heading + turn, length)
+        if turn:  # something is in the way: go round it instead of coming back at once
+            self.heading += turn
+            self.goal = self._ahead(self.heading, 1.5)
         self.position = ahead
 
     def _ahead(self, heading: float, length: float) -> Vector:
