@@ -1,6 +1,9 @@
 """What every test may use."""
 
+import os
 from pathlib import Path
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch is imported, here and in the processes that tests start
 
 import pytest
 from hypothesis import settings
