@@ -13,6 +13,8 @@ from jaxtyping import Bool, Float, UInt8
 from PIL import Image, ImageDraw, ImageFont
 
 Picture = UInt8[np.ndarray, "h w 3"]
+Resized = UInt8[np.ndarray, "new_h new_w 3"]
+"""A picture of another size than the one it was made from."""
 
 DEPTH_MAP, ERROR_MAP, AMOUNT_MAP = "viridis", "RdBu_r", "magma"
 NOTHING = np.array([24, 24, 26], dtype=np.uint8)
@@ -59,7 +61,7 @@ def mask_over(rgb: Picture, mask: Bool[np.ndarray, "h w"], colour: tuple[int, in
     return tinted.astype(np.uint8)
 
 
-def sheet(rows: Sequence[Sequence[Picture]], titles: Sequence[str] = (), captions: Sequence[str] = ()) -> Picture:
+def sheet(rows: Sequence[Sequence[Picture]], titles: Sequence[str] = (), captions: Sequence[str] = ()) -> Resized:
     """Pictures of one size in rows, with a title over each column and a caption beside each row."""
     height, width = rows[0][0].shape[:2]
     columns = max(len(row) for row in rows)
@@ -78,7 +80,7 @@ def sheet(rows: Sequence[Sequence[Picture]], titles: Sequence[str] = (), caption
     return np.asarray(canvas)
 
 
-def shrunk(picture: Picture, width: int) -> Picture:
+def shrunk(picture: Picture, width: int) -> Resized:
     """A smaller copy, averaged, never a larger one."""
     if picture.shape[1] <= width:
         return picture

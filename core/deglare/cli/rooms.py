@@ -34,7 +34,7 @@ def rooms(
         size: Width and height in pixels.
         workers: Processes on the CPU; one for each core if not given.
         device: cpu, or cuda for one process on the GPU.
-        picture: Whether to write contact_sheet.png.
+        picture: Whether to write contact_sheet.jpg.
     """
     from deglare.rooms.dataset import scene_requests, use_one_thread, write_scenes, write_subsets
     from deglare.rooms.shooting import ShootSettings
@@ -55,7 +55,7 @@ def rooms(
     say(f"{len(requests)} rooms in {out}, {new} of them new; frames by subset: {subsets}")
     result: Result = {"scenes": len(requests), "new": new, "subsets": subsets, "out": str(out)}
     if picture:
-        result["picture"] = str(_write_sheet(out, [request.folder for request in requests][:6]))
+        result["picture"] = str(_write_sheet(out, [request.folder for request in requests][:8]))
     return result
 
 
@@ -70,7 +70,7 @@ def _write_sheet(out: Path, folders: list[Path]) -> Path:
     from deglare.data.posed_folder import read_posed_folder
     from deglare.rooms.contact import contact_sheet
 
-    path = out / "contact_sheet.png"
-    write_image(path, contact_sheet((read_posed_folder(folder) for folder in folders), frames_each=2))
+    path = out / "contact_sheet.jpg"
+    write_image(path, contact_sheet((read_posed_folder(folder) for folder in folders), frames_each=1, width=256))
     say(f"look at {path}")
     return path

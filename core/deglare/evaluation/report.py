@@ -109,9 +109,7 @@ class Report:
             "\n\n".join([parts[0], "\n".join(parts[1:-1]), parts[-1]] if self.notes else [parts[0], parts[-1]]) + "\n"
         )
 
-    def table(
-        self, with_intervals: tuple[str, ...] | None = None, metrics: tuple[str, ...] | None = None
-    ) -> str:
+    def table(self, with_intervals: tuple[str, ...] | None = None, metrics: tuple[str, ...] | None = None) -> str:
         """Regions down, metrics across, as Markdown whose columns line up.
 
         Args:
@@ -131,7 +129,9 @@ class Report:
 
     def summary(self) -> str:
         """The table as it fits a terminal: the metrics most looked at, the first with its interval."""
-        most_read = tuple(metric for metric in ("abs_rel", "sq_rel", "rmse", "delta1", "bias") if metric in self.metrics)
+        most_read = tuple(
+            metric for metric in ("abs_rel", "sq_rel", "rmse", "delta1", "bias") if metric in self.metrics
+        )
         return self.table(with_intervals=("abs_rel",), metrics=most_read)
 
     def write(self, path: Path) -> None:

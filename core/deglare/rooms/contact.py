@@ -29,7 +29,7 @@ def contact_sheet(scenes: Iterable[Sequence], frames_each: int = 3, width: int =
                 mask_over(rgb, labels.reflective),
             )
             rows.append([shrunk(picture, width) for picture in pictures])
-            captions.append(f"{scene.name}\n{frame.name}\n{shown.near_m:.1f}-{shown.far_m:.1f} m")
+            captions.append(f"{scene.name}\nframe {frame.name}\n{shown.near_m:.1f} to {shown.far_m:.1f} m")
     return sheet(rows, TITLES, captions)
 
 

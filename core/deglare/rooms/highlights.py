@@ -1,10 +1,13 @@
 """The mirror image of a glowing rectangle in a rough surface, in closed form and therefore without noise.
 
-A GGX surface of roughness a has micro-facet slopes with the density P(s) = 1 / (pi a^2 (1 + |s|^2 / a^2)^2). A point
-of the lamp is mirrored to the eye by the slope of the half vector between the two directions, so the lamp becomes a
-quadrilateral in the plane of slopes and the share of facets that show it is the integral of P over that quadrilateral.
-P is round about the origin, so the integral is a sum over edges: an edge at signed distance d from the origin, from u1
-to u2 along itself, gives d / (2 pi r) * (atan(u2 / r) - atan(u1 / r)) with r = sqrt(d^2 + a^2).
+A GGX surface of roughness a has micro-facet slopes with the density P(s) = 1 / (pi a^2 (1 + |s|^2 / a^2)^2). The
+facets that show one point of the lamp have one slope, so the lamp becomes a quadrilateral in the plane of slopes, and
+the share of facets that show it is the integral of P over that quadrilateral. P is round about the origin, so the
+integral is a sum over edges: an edge at signed distance d from the origin, from u1 to u2 along itself, gives
+d / (2 pi r) * (atan(u2 / r) - atan(u1 / r)) with r = sqrt(d^2 + a^2).
+
+Slopes are taken to first order about the mirrored ray, which keeps straight edges straight: as the roughness goes to
+zero the highlight is exactly the lamp's mirror image.
 """
 
 from __future__ import annotations
@@ -16,24 +19,39 @@ from torch import Tensor
 
 from deglare.rooms.tensors import dot
 
+SIDEWAYS = 0.05
+"""Corners at a right angle to the mirrored ray, and beyond, are taken to lie this far ahead: they show in no facet."""
 
-def lamp_share(points: Tensor, to_eye: Tensor, normals: Tensor, roughness: Tensor, corners: Tensor) -> Tensor:
-    """Share of each point's facets (n) that mirror the lamp with ``corners`` (4 x 3) to the eye, 0 to 1."""
-    slopes, above = half_vector_slopes(points, to_eye, normals, corners)
+
+def lamp_share(points: Tensor, onward: Tensor, normals: Tensor, roughness: Tensor, corners: Tensor) -> Tensor:
+    """Share of each point's facets (n), 0 to 1, that mirror the lamp with ``corners`` (4 x 3) to the eye.
+
+    ``onward`` is the direction in which the ray from the eye goes on from the mirror.
+    """
+    slopes, above = mirror_slopes(points, onward, normals, corners)
     share = polygon_share(slopes, roughness)
     return torch.where(above, share, torch.zeros_like(share))
 
 
-def half_vector_slopes(points: Tensor, to_eye: Tensor, normals: Tensor, corners: Tensor) -> tuple[Tensor, Tensor]:
-    """Slopes (n x 4 x 2) that mirror each corner to the eye, and whether the whole lamp is above the surface."""
+def mirror_slopes(points: Tensor, onward: Tensor, normals: Tensor, corners: Tensor) -> tuple[Tensor, Tensor]:
+    """Slopes (n x 4 x 2) that mirror each corner to the eye, and whether the whole lamp is above the surface.
+
+    Tilting a facet turns what it mirrors by twice as much in the plane of incidence, and by twice the cosine of the
+    incidence across it.
+    """
     to_lamp = corners[None] - points[:, None]
-    to_lamp = to_lamp / dot(to_lamp, to_lamp).sqrt()[..., None]
-    half = to_lamp + to_eye[:, None]
-    tangent, bitangent = tangents(normals)
-    up = dot(half, normals[:, None]).clamp_min(1e-4)
-    slopes = torch.stack([dot(half, tangent[:, None]) / up, dot(half, bitangent[:, None]) / up], dim=2)
-    above = (dot(to_lamp, normals[:, None]) > 0).all(1)
-    return slopes, above
+    across = torch.linalg.cross(normals, onward)
+    is_slanted = dot(across, across)[:, None] > 1e-8
+    across = torch.where(is_slanted, across, tangents(normals)[0])
+    across = across / dot(across, across).sqrt()[:, None]
+    within = torch.linalg.cross(across, onward)
+    ahead = dot(to_lamp, onward[:, None])
+    ahead = torch.maximum(ahead, SIDEWAYS * dot(to_lamp, to_lamp).sqrt())
+    cosine = dot(normals, onward).clamp_min(0.05)[:, None]
+    slopes = torch.stack(
+        [dot(to_lamp, within[:, None]) / (2 * ahead), dot(to_lamp, across[:, None]) / (2 * cosine * ahead)], dim=2
+    )
+    return slopes, (dot(to_lamp, normals[:, None]) > 0).all(1)
 
 
 def polygon_share(corners: Tensor, roughness: Tensor) -> Tensor:

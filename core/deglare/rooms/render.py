@@ -131,14 +131,13 @@ def _mirrored_lamps(
 ) -> Tensor:
     """Radiance of the lamps in the mirror, before Fresnel: share of facets that show them, if nothing is in the way."""
     glare = torch.zeros_like(points)
-    to_eye = 2 * dot(onward, normal)[:, None] * normal - onward
     # A pixel shows a patch of slopes, not one: widen the lobe by it, so that thin highlights do not flicker.
     pixel = 0.4 * spread * (travelled + far.metres) / (2 * far.metres.clamp_min(0.05))
     roughness = (scene.roughness[surface] ** 2 + pixel**2).sqrt()
     for corners, facing, radiance in zip(scene.lamp_corners, scene.lamp_normal, scene.lamp_radiance, strict=True):
         near = _may_show(points, onward, roughness, far.metres, corners, facing)
         if len(near):
-            share = lamp_share(points[near], to_eye[near], normal[near], roughness[near], corners)
+            share = lamp_share(points[near], onward[near], normal[near], roughness[near], corners)
             glare[near] += share[:, None] * radiance
     return glare
 
