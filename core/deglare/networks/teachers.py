@@ -1,0 +1,136 @@
+"""Whatever turns an image into depth: networks of ours, ONNX files, models of transformers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from importlib.resources import as_file, files
+from pathlib import Path
+from typing import Protocol, runtime_checkable
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float, Float32
+from torch import Tensor
+
+from deglare.errors import RequestError
+from deglare.geometry.resizing import resize_disparity, resize_image
+from deglare.networks.building import NETWORKS
+from deglare.networks.checkpoints import load_network
+from deglare.networks.depth_network import DepthNetwork, nearest_multiples, require_multiples
+from deglare.networks.disparity import disparity_of
+from deglare.types import DepthMap, RelativeDepth, Rgb
+
+TRANSFORMERS_PREFIX = "hf:"
+HOLE = 1e-4
+"""A resized pixel with a larger share of invalid ones is invalid."""
+
+
+@runtime_checkable
+class Teacher(Protocol):
+    """Anything with a name that predicts depth, at the size of the image."""
+
+    name: str
+    """Names files and folders of predictions."""
+
+    def predict(self, rgb: Rgb) -> DepthMap | RelativeDepth:
+        """Metric depth, or relative depth, for which larger is farther."""
+        ...
+
+
+class NetworkTeacher:
+    """A network of ours, frozen.
+
+    Args:
+        network: Put in evaluation mode and on ``device``.
+        name: The network's own, unless given.
+        size_hw: Images are resized to this for the network; None: the size it was trained at, else the multiples of
+            32 nearest to the image's own.
+        device: Where to compute.
+    """
+
+    def __init__(
+        self,
+        network: DepthNetwork,
+        name: str | None = None,
+        size_hw: tuple[int, int] | None = None,
+        device: str | torch.device = "cpu",
+    ) -> None:
+        self.network = network.eval().to(device)
+        self.name = name or network.recipe.network
+        self.size_hw = size_hw or network.recipe.size_hw
+        if self.size_hw is not None:
+            require_multiples(self.size_hw)
+
+    def predict(self, rgb: Rgb) -> DepthMap:
+        """Metric depth at the size of the image."""
+        return self.predict_batch([rgb])[0]
+
+    def predict_batch(self, rgbs: Sequence[Rgb]) -> list[DepthMap]:
+        """The same for several images of one size, in one pass."""
+        if not rgbs:
+            return []
+        if len({rgb.shape for rgb in rgbs}) > 1:
+            raise RequestError("the images of a batch must have one size: predict them one by one")
+        images = torch.stack([as_image(rgb) for rgb in rgbs]).to(self.network.device)
+        size_hw = (images.shape[2], images.shape[3])
+        with torch.inference_mode():
+            sigmoid = self.network(resize_image(images, self.size_hw or nearest_multiples(size_hw)))[0].float()
+            disparity = resize_disparity(disparity_of(sigmoid, self.network.recipe.depth_range), size_hw)
+            metres = (1 / disparity)[:, 0].cpu().numpy()
+        return [DepthMap.of_positive(one) for one in metres]
+
+
+def load_model(name_or_path: str | Path, *, is_metric: bool = False, device: str | torch.device = "cpu") -> Teacher:
+    """A teacher by whatever names it.
+
+    Args:
+        name_or_path: A network that is shipped with weights; a checkpoint's folder or ``.safetensors``; "file.onnx";
+            "hf:NAME" for a depth model of transformers, by name or local folder.
+        is_metric: An ONNX file does not say whether it gives metres: this does. Its depth is relative by default.
+        device: Where to compute; ONNX files run on the CPU.
+    """
+    text = str(name_or_path)
+    if text.startswith(TRANSFORMERS_PREFIX):
+        from deglare.networks.transformers_teacher import TransformersTeacher
+
+        return TransformersTeacher(text.removeprefix(TRANSFORMERS_PREFIX), device=device)
+    if text.endswith(".onnx"):
+        from deglare.networks.onnx_teacher import OnnxTeacher
+
+        return OnnxTeacher(Path(text), is_metric=is_metric)
+    if text in NETWORKS:
+        return NetworkTeacher(_shipped(text), name=text, device=device)
+    path = Path(text)
+    if not path.exists():
+        raise RequestError(
+            f"there is no model '{text}': give a checkpoint's folder or .safetensors, a .onnx file, hf:NAME, or one "
+            f"of {', '.join(NETWORKS)}"
+        )
+    return NetworkTeacher(load_network(path), name=path.stem, device=device)
+
+
+def as_image(rgb: Rgb) -> Float32[Tensor, "3 h w"]:
+    """Colours as the networks take them: [0, 1], channels first."""
+    return torch.from_numpy(np.ascontiguousarray(rgb.transpose(2, 0, 1))).float() / 255
+
+
+def resized_inverse(
+    inverse: Float[np.ndarray, "h w"], valid: Bool[np.ndarray, "h w"], size_hw: tuple[int, int]
+) -> tuple[Float32[np.ndarray, "h2 w2"], Bool[np.ndarray, "h2 w2"]]:
+    """Resize inverse depth and its validity; a pixel is valid if all that it is made of was."""
+    if inverse.shape == size_hw:
+        return inverse.astype(np.float32), valid
+    solid = np.where(valid, inverse, 0).astype(np.float32)
+    stacked = torch.from_numpy(np.stack([solid, (~valid).astype(np.float32)])[:, None])
+    values, holes = resize_disparity(stacked, size_hw)[:, 0].numpy()
+    return values, holes < HOLE
+
+
+def _shipped(name: str) -> DepthNetwork:
+    resource = files("deglare.samples") / "weights" / f"{name}.safetensors"
+    if not resource.is_file():
+        raise RequestError(
+            f"no weights for '{name}' are shipped with this version: train them (deglare train), or name a checkpoint"
+        )
+    with as_file(resource) as path:
+        return load_network(path)
