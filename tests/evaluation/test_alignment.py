@@ -5,8 +5,9 @@ from hypothesis import strategies as st
 
 from deglare.errors import DataError, RequestError
 from deglare.evaluation import METRICS, Protocol
-from deglare.evaluation.alignment import align, median_ratio, scale_and_shift
+from deglare.evaluation.alignment import align, median_ratio
 from deglare.evaluation.frames import compare_frame
+from deglare.fitting import line_through
 from deglare.types import DepthMap, RelativeDepth
 
 
@@ -39,17 +40,17 @@ def test_the_median_ratio_is_truth_over_prediction() -> None:
 @given(scale=st.floats(0.1, 10), shift=st.floats(-2, 2))
 def test_least_squares_finds_the_line_it_was_given(scale: float, shift: float) -> None:
     x = np.linspace(0.5, 4, 50)
-    assert scale_and_shift(x, scale * x + shift) == pytest.approx((scale, shift), abs=1e-9)
+    assert line_through(x, scale * x + shift) == pytest.approx((scale, shift), abs=1e-9)
 
 
 def test_least_squares_agrees_with_numpy_on_noise() -> None:
     rng = np.random.default_rng(0)
     x, y = rng.random(500), rng.random(500)
-    assert scale_and_shift(x, y) == pytest.approx(tuple(np.polyfit(x, y, 1)), abs=1e-9)
+    assert line_through(x, y) == pytest.approx(tuple(np.polyfit(x, y, 1)), abs=1e-9)
 
 
 def test_a_constant_prediction_is_fitted_by_the_mean() -> None:
-    assert scale_and_shift(np.full(9, 0.1), np.arange(9.0)) == (0.0, 4.0)
+    assert line_through(np.full(9, 0.1), np.arange(9.0)) == (0.0, 4.0)
 
 
 @pytest.mark.parametrize("alignment", ["lsq-depth", "lsq-disparity"])

@@ -9,6 +9,7 @@ from jaxtyping import Bool, Float, Float32
 
 from deglare.errors import DataError, RequestError
 from deglare.evaluation.protocol import Alignment
+from deglare.fitting import line_through
 from deglare.types import DepthMap, RelativeDepth
 
 FARTHEST_PLAUSIBLE_RATIO = 200.0
@@ -31,15 +32,6 @@ def median_ratio(predicted: Float[np.ndarray, " n"], truth_m: Float[np.ndarray, 
     return float(np.median(truth_m)) / middle
 
 
-def scale_and_shift(x: Float[np.ndarray, " n"], y: Float[np.ndarray, " n"]) -> tuple[float, float]:
-    """Least squares ``y = scale * x + shift``; a constant x gets scale 0 and the mean of y."""
-    x64, y64 = x.astype(np.float64), y.astype(np.float64)
-    dx, dy = x64 - x64.mean(), y64 - y64.mean()
-    spread = float(dx @ dx)
-    scale = float(dx @ dy) / spread if spread > 1e-18 * len(x64) * float(np.abs(x64).max()) ** 2 else 0.0
-    return scale, float(y64.mean() - scale * x64.mean())
-
-
 def align(
     predicted: DepthMap | RelativeDepth,
     truth_m: Float32[np.ndarray, "h w"],
@@ -54,7 +46,7 @@ def align(
         return Aligned(values, 1.0)
     p, g = values[compared], truth_m[compared]
     if alignment == "lsq-depth":
-        scale, shift = scale_and_shift(p, g)
+        scale, shift = line_through(p, g)
         return Aligned((scale * values + shift).astype(np.float32), scale)
     if alignment == "lsq-disparity":
         return _align_disparity(values, p, g, compared)
@@ -72,7 +64,7 @@ def _align_disparity(
 ) -> Aligned:
     if p.min() <= 0:
         raise DataError("this relative depth has values <= 0, which have no disparity: align it with lsq-depth")
-    scale, shift = scale_and_shift(1 / p, 1 / g)
+    scale, shift = line_through(1 / p, 1 / g)
     metres = np.full(values.shape, np.inf, dtype=np.float32)
     disparity = np.zeros(values.shape, dtype=np.float32)
     np.divide(scale, values, out=disparity, where=compared)
