@@ -12,6 +12,7 @@ import json
 import shutil
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from multiprocessing import get_context
 from pathlib import Path
@@ -139,8 +140,9 @@ def is_written(request: SceneRequest) -> bool:
 def write_scene(request: SceneRequest) -> Iterator[Shot]:
     """Write one scene beside its place, yielding each frame once it is on disk, and put it there when it is whole."""
     unfinished = request.folder.with_name(f".{request.folder.name}.unfinished")
-    if unfinished.exists():
-        shutil.rmtree(unfinished)
+    with _writable(request.folder):
+        if unfinished.exists():
+            shutil.rmtree(unfinished)
     folder = PosedFolder(unfinished)
     folder.write_camera(request.settings.camera)
     shoot = prepare_shoot(request.seed, request.settings, request.device)
@@ -151,9 +153,18 @@ def write_scene(request: SceneRequest) -> Iterator[Shot]:
         frames[frame_name(shot.number)] = frame_facts(shot)
         yield shot
     write_json(unfinished / MANIFEST, _manifest(shoot, frames, content_hash(unfinished)))
-    if request.folder.exists():
-        request.folder.rmdir()  # empty, or `is_written` would have complained
-    unfinished.rename(request.folder)
+    with _writable(request.folder):
+        if request.folder.exists():
+            request.folder.rmdir()  # empty, or `is_written` would have complained
+        unfinished.rename(request.folder)
+
+
+@contextmanager
+def _writable(folder: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise DataError(f"cannot put {folder} in place: {error.strerror or error}. Choose another --out") from error
 
 
 def frame_name(number: int) -> str:
