@@ -43,10 +43,10 @@ def test_the_picture_is_written(room: Path, tmp_path: Path) -> None:
     assert min(image_size_hw(tmp_path / "sheet.png")) > 300
 
 
-def test_unusable_data_exits_1_and_says_why(room: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_unusable_data_exits_2_and_says_why(room: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for path in (room / "depth").iterdir():
         write_image(path, np.full((48, 64), 3, dtype=np.uint16))
-    assert main(["check", str(room), "--json", "--picture", str(room / "sheet.png")]) == 1
+    assert main(["check", str(room), "--json", "--picture", str(room / "sheet.png")]) == 2
     printed = capsys.readouterr()
     result = json.loads(printed.out)
     assert not result["ok"]
@@ -55,10 +55,10 @@ def test_unusable_data_exits_1_and_says_why(room: Path, capsys: pytest.CaptureFi
     assert not (room / "sheet.png").exists()
 
 
-def test_a_damaged_frame_exits_1_and_is_named(room: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_damaged_frame_exits_2_and_is_named(room: Path, capsys: pytest.CaptureFixture[str]) -> None:
     damaged = room / "depth" / "007.png"
     damaged.write_bytes(damaged.read_bytes()[:-30])
-    assert main(["check", str(room)]) == 1
+    assert main(["check", str(room)]) == 2
     assert "007.png" in capsys.readouterr().err
 
 

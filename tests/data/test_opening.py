@@ -19,7 +19,7 @@ def test_an_empty_folder_is_told_what_was_looked_for(tmp_path: Path) -> None:
 def test_a_missing_folder_and_an_unknown_format_are_wrong_requests(tmp_path: Path) -> None:
     with pytest.raises(RequestError, match="there is no"):
         open_sequence(tmp_path / "none")
-    with pytest.raises(RequestError, match="no format 'scanet': choose auto, posed-folder"):
+    with pytest.raises(RequestError, match="no format 'scanet': choose auto, run, posed-folder"):
         open_sequence(tmp_path, "scanet")
 
 

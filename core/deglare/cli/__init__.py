@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from deglare.errors import DeglareError
 
 Result = dict[str, object]
-"""What a verb returns: JSON-able, and ``{"ok": False}`` among it makes the exit status 1."""
+"""What a verb returns: JSON-able. ``{"ok": False}`` among it makes the exit status 1, with ``wrong_request`` 2."""
 
 DESCRIPTION = """Monocular depth on reflective surfaces: see the failure, measure it, mark it, train it away.
 
@@ -76,7 +76,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _failed(130, "stopped; the same line again goes on where it can", wants_debug)
     except Exception as error:
         return _failed(1, f"{type(error).__name__}: {error}. This is a bug; --debug shows where", wants_debug)
-    return 0 if result.get("ok", True) else 1
+    return 0 if result.get("ok", True) else 2 if result.get("wrong_request") else 1
 
 
 def _take(words: list[str], flag: str) -> bool:

@@ -23,7 +23,7 @@ def check(
     """Say whether a sequence can be read and trained on, and if not, why.
 
     Decodes every frame, compares depth of neighbouring frames under the poses, and counts the training triples.
-    Exit status 1: the data cannot be used.
+    Exit status 2: the data cannot be used.
 
     Args:
         source: A posed folder, a ScanNet scene or .sens file, a 7-Scenes or TUM sequence, or a folder of images.
@@ -43,7 +43,7 @@ def check(
         sequence = open_sequence(source, format)
     except DataError as error:
         say(f"{source} cannot be used: {error}")
-        return {"ok": False, "source": str(source), "why": str(error)}
+        return {"ok": False, "wrong_request": True, "source": str(source), "why": str(error)}
     with bar("check") as progress:
         report = check_sequence(sequence, most_frames=frames, progress=progress)
     for line in report_lines(report):
@@ -120,5 +120,11 @@ def _result(source: Path, report: CheckReport) -> Result:
     if triples is not None:
         facts["triples"] = {"targets": triples.targets, "found": len(triples), "lost": dict(triples.lost)}
     why = report.problems[0] if report.problems else None
-    head: Result = {"ok": report.ok, "source": str(source), "why": why, "verdict": report.verdict}
+    head: Result = {
+        "ok": report.ok,
+        "wrong_request": not report.ok,
+        "source": str(source),
+        "why": why,
+        "verdict": report.verdict,
+    }
     return {**head, "trainable": report.is_trainable, **facts}

@@ -10,6 +10,7 @@ from deglare.data.convention import require_convention, require_depth_unit
 from deglare.data.folders import folders_below
 from deglare.data.image_folder import looks_like_image_folder, read_image_folder
 from deglare.data.posed_folder import looks_like_posed_folder, read_posed_folder
+from deglare.data.run_folder import looks_like_run, read_run
 from deglare.data.scannet import looks_like_scannet, read_scannet
 from deglare.data.sens import looks_like_sens, read_sens
 from deglare.data.seven_scenes import looks_like_seven_scenes, read_seven_scenes
@@ -29,6 +30,7 @@ class Format:
 
 
 FORMATS: dict[str, Format] = {
+    "run": Format(looks_like_run, read_run, "run.json"),
     "posed-folder": Format(looks_like_posed_folder, read_posed_folder, "color/ with poses.txt or pose/"),
     "scannet": Format(looks_like_scannet, read_scannet, "color/ with pose/ and intrinsic/, or sensor_data/"),
     "sens": Format(looks_like_sens, read_sens, "one .sens file"),

@@ -129,7 +129,7 @@ class LabelFiles:
 
 
 def looks_like_posed_folder(path: Path) -> bool:
-    """Images in a folder of their own, and poses."""
+    """Images in a folder of their own, and poses; a run keeps its poses elsewhere."""
     has_poses = (path / "poses.txt").is_file() or (path / "pose").is_dir()
     return has_poses and first_existing(path, COLOUR_FOLDERS) is not None and not (path / "intrinsic").is_dir()
 
