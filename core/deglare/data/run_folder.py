@@ -2,7 +2,7 @@
 
 ::
 
-    run.json                        schema version, source, camera, frames with poses; settings and inputs of every stage
+    run.json                        schema version, source, camera, frames and poses; settings and inputs of stages
     color/000123.jpg                the images
     depth/000123.png                true depth, where there is any
     regions/000123.png              the reflective mask, where there is one
