@@ -15,10 +15,11 @@ from contextlib import contextmanager
 import numpy as np
 import torch
 
-from deglare.rooms import mitsuba, render
+from deglare.rooms import mitsuba, shading
 from deglare.rooms.furnish import furnish
 from deglare.rooms.highlights import fresnel as exact
 from deglare.rooms.lighting import bake
+from deglare.rooms.render import render
 from deglare.rooms.shooting import ShootSettings, specular_share
 from deglare.rooms.tensors import to_tensors
 from deglare.rooms.trajectory import walk
@@ -38,11 +39,11 @@ VARIANTS: dict[str, Fresnel] = {"as it is": exact, "Schlick's Fresnel": schlick}
 @contextmanager
 def using(fresnel: Fresnel) -> Iterator[None]:
     """Render with another mirrored share."""
-    setattr(render, "fresnel", fresnel)  # noqa: B010 - a name of another module, which types cannot see
+    setattr(shading, "fresnel", fresnel)  # noqa: B010 - a name of another module, which types cannot see
     try:
         yield
     finally:
-        setattr(render, "fresnel", exact)  # noqa: B010
+        setattr(shading, "fresnel", exact)  # noqa: B010
 
 
 def main() -> None:
@@ -62,13 +63,13 @@ def main() -> None:
             pose = torch.tensor(path[frame : frame + 1], dtype=torch.float32)
             twin = mitsuba.mitsuba_scene(room, camera, path[frame], SAMPLES)
             theirs = mitsuba.path_traced(twin, SAMPLES).clip(max=BRIGHTEST).mean(-1)
-            seen = render.render(scene, camera, pose)
+            seen = render(scene, camera, pose)
             apart = np.abs(seen.depth_m[0].numpy() - mitsuba.depth_through(twin, camera, path[frame]))
             off_by_a_millimetre.append(float((apart > 1e-3).mean()))
             share = specular_share(seen)[0].numpy()
             for name, fresnel in VARIANTS.items():
                 with using(fresnel):
-                    ours = render.render(scene, camera, pose).radiance[0].mean(-1).numpy()
+                    ours = render(scene, camera, pose).radiance[0].mean(-1).numpy()
                 for region, mask in (("matte", share < 0.01), ("highlight", share >= 0.5)):
                     pair = (float(ours[mask].sum()), float(theirs[mask].sum()))
                     sums.setdefault(f"{name}: {region}", []).append(pair)

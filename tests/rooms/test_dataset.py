@@ -16,21 +16,19 @@ from deglare.data import files
 from deglare.data.posed_folder import read_posed_folder
 from deglare.errors import DataError, RequestError
 from deglare.rooms.dataset import (
-    MANIFEST,
     SPLITS,
     SceneRequest,
     content_hash,
     is_written,
     scene_requests,
-    subset_of,
     write_scene,
     write_scenes,
-    write_subsets,
 )
 from deglare.rooms.furnish import furnish
 from deglare.rooms.lighting import LightingSettings
 from deglare.rooms.render import blur_by_roughness
 from deglare.rooms.shooting import ShootSettings, prepare_shoot, shots
+from deglare.rooms.subsets import MANIFEST, subset_of, write_subsets
 
 SEED = 3
 

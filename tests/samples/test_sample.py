@@ -2,8 +2,9 @@ import numpy as np
 
 import deglare
 from deglare.data.files import read_json
-from deglare.rooms.dataset import MANIFEST, content_hash
+from deglare.rooms.dataset import content_hash
 from deglare.rooms.shooting import ShootSettings, prepare_shoot, shots
+from deglare.rooms.subsets import MANIFEST
 from deglare.samples import FRAMES, SEED, SIZE_HW, sample_scene_path
 
 

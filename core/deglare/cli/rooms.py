@@ -36,8 +36,9 @@ def rooms(
         device: cpu, or cuda for one process on the GPU.
         picture: Whether to write contact_sheet.jpg.
     """
-    from deglare.rooms.dataset import scene_requests, use_one_thread, write_scenes, write_subsets
+    from deglare.rooms.dataset import scene_requests, use_one_thread, write_scenes
     from deglare.rooms.shooting import ShootSettings
+    from deglare.rooms.subsets import write_subsets
 
     if frames < 1 or min(size) < 16:
         raise RequestError("a room needs at least one frame of at least 16x16 pixels: see --frames and --size")

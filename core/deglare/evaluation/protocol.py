@@ -89,7 +89,7 @@ class Protocol:
             "crop": _crop_text(self.crop),
             "resolution": f"{size}; predictions resized bilinearly in disparity, truth and labels never mixed",
             "averaging": AVERAGING_TEXT[self.averaging],
-            "highlight": f"specular share > {rule.highlight_share:g}",
+            "highlight": f"specular share >= {rule.highlight_share:g}",
             "boundary": f"within {rule.boundary_width_px} px of neighbours whose depths differ by more than "
             f"{100 * rule.boundary_jump:g} %",
             "intervals": f"95 %, percentile bootstrap, {self.resamples} resamples, seed {self.seed}"

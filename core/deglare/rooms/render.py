@@ -14,10 +14,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812
 
-from deglare.rooms.highlights import fresnel, lamp_share
-from deglare.rooms.intersect import first_hit
-from deglare.rooms.surfaces import baked_light, place_of, texture_colour
-from deglare.rooms.tensors import SceneTensors, dot
+from deglare.rooms.shading import shade
+from deglare.rooms.tensors import SceneTensors
 from deglare.types import Camera
 
 TILE = 8
@@ -41,18 +39,6 @@ class Rendering:
     depth_m: Tensor  # b h w, z-depth through the pixel centre
     surface: Tensor  # b h w, surface id
     virtual_m: Tensor  # b h w, z-depth of what is mirrored, 0 where nothing is
-
-
-class Shaded(NamedTuple):
-    """What rays bring back."""
-
-    own: Tensor  # n 3, light the surface scatters or emits, and lamps it mirrors
-    lamps: Tensor  # n 3, the mirrored lamps among it
-    mirrored: Tensor  # n 3, the mirrored room without lamps
-    metres: Tensor  # n, ray length
-    beyond_m: Tensor  # n, ray length from the surface to what it mirrors, 0 where nothing is
-    surface: Tensor  # n
-    beyond: Tensor  # n, mirrored surface, -1 where nothing is
 
 
 @torch.no_grad()
@@ -87,76 +73,6 @@ def render(
     mirrored = blur_by_roughness(mirrored, _blur_pixels(scene, camera, surface, metres, beyond_m), surface)
     virtual_m = torch.where(beyond_m > 0, (metres + beyond_m) * along, torch.zeros_like(metres))
     return Rendering(own + mirrored, lamps + mirrored, metres * along, surface, virtual_m)
-
-
-def shade(scene: SceneTensors, origins: Tensor, directions: Tensor, spread: float, bounces: int) -> Shaded:
-    """Light along rays; ``spread`` is the opening of a ray in radians, ``bounces`` how often mirrors are followed."""
-    hit = first_hit(scene.solids, origins, directions)
-    points = origins + directions * hit.metres[:, None]
-    place = place_of(scene.solids, points, hit.solid)
-    surface = place.surface
-    cosine = -dot(place.normal, directions).clamp(-1, -0.05)
-    albedo = texture_colour(scene, surface, place.metres_uv, hit.metres * spread / cosine.sqrt())
-    own = albedo * (baked_light(scene.lightmaps, surface, place.unit_uv) + scene.emission[surface][:, None])
-    lamps, mirrored = torch.zeros_like(own), torch.zeros_like(own)
-    beyond_m, beyond = torch.zeros_like(hit.metres), torch.full_like(surface, -1)
-    glossy = (scene.f0[surface] > 0).nonzero()[:, 0]
-    if len(glossy) and bounces > 0:
-        share = fresnel(cosine[glossy], scene.f0[surface[glossy]])[:, None]
-        normal = place.normal[glossy]
-        onward = directions[glossy] - 2 * dot(directions[glossy], normal)[:, None] * normal
-        start = points[glossy] + 2e-3 * normal
-        far = shade(scene, start, onward, 2 * spread, bounces - 1)  # the rays have opened on their way to the mirror
-        glare = _mirrored_lamps(scene, start, onward, normal, surface[glossy], far, hit.metres[glossy], spread)
-        own[glossy] = own[glossy] * (1 - share) + share * glare
-        lamps[glossy] = share * glare
-        mirrored[glossy] = share * torch.where(_glows(scene, far)[:, None], 0.0, far.own + far.mirrored)
-        beyond_m[glossy], beyond[glossy] = far.metres, far.surface
-    return Shaded(own, lamps, mirrored, hit.metres, beyond_m, surface, beyond)
-
-
-def _glows(scene: SceneTensors, far: Shaded) -> Tensor:
-    return scene.emission[far.surface] > 0
-
-
-def _mirrored_lamps(
-    scene: SceneTensors,
-    points: Tensor,
-    onward: Tensor,
-    normal: Tensor,
-    surface: Tensor,
-    far: Shaded,
-    travelled: Tensor,
-    spread: float,
-) -> Tensor:
-    """Radiance of the lamps in the mirror, before Fresnel: share of facets that show them, if nothing is in the way."""
-    glare = torch.zeros_like(points)
-    # A pixel shows a patch of slopes, not one: widen the lobe by it, so that thin highlights do not flicker.
-    pixel = 0.4 * spread * (travelled + far.metres) / (2 * far.metres.clamp_min(0.05))
-    roughness = (scene.roughness[surface] ** 2 + pixel**2).sqrt()
-    for corners, facing, radiance in zip(scene.lamp_corners, scene.lamp_normal, scene.lamp_radiance, strict=True):
-        near = _may_show(points, onward, roughness, far.metres, corners, facing)
-        if len(near):
-            share = lamp_share(points[near], onward[near], normal[near], roughness[near], corners)
-            glare[near] += share[:, None] * radiance
-    return glare
-
-
-def _may_show(
-    points: Tensor, onward: Tensor, roughness: Tensor, free_m: Tensor, corners: Tensor, facing: Tensor
-) -> Tensor:
-    """Points whose mirrored ray comes near the lamp and is free until there."""
-    middle = corners.mean(0)
-    radius = (corners[0] - middle).norm()
-    to_middle = middle - points
-    approach = -(onward @ facing).clamp(-1, -0.05)
-    until = -(to_middle @ facing) / approach
-    along = dot(to_middle, onward)
-    distance_sq = dot(to_middle, to_middle)
-    off = (distance_sq - along**2).clamp_min(0).sqrt()
-    lobe = 24 * roughness * distance_sq.sqrt()
-    faces = ((onward @ facing) < -1e-3) & ((to_middle @ facing) < 0)
-    return (faces & (off < radius + lobe) & (free_m > until - 0.08)).nonzero()[:, 0]
 
 
 class _Rays(NamedTuple):
