@@ -27,6 +27,7 @@ def verbs() -> dict[str, Callable[..., Result]]:
     from deglare.cli.demo import demo
     from deglare.cli.doctor import doctor
     from deglare.cli.evaluate import evaluate
+    from deglare.cli.export import export
     from deglare.cli.prepare import prepare
     from deglare.cli.rooms import rooms
 
@@ -38,6 +39,7 @@ def verbs() -> dict[str, Callable[..., Result]]:
         "train": train_outline,
         "doctor": doctor,
         "eval": evaluate,
+        "export": export,
     }
 
 

@@ -33,7 +33,9 @@ def words_with_config(words: list[str], flags: Mapping[str, Set[str]]) -> list[s
     name = chosen[-1].removeprefix(f"{METHOD}:") if chosen else str(method.pop("name", ""))
     method.pop("name", None)
     if name not in flags or not name:
-        raise RequestError(f"{words[place + 1]} names no method that there is: write name under [method], or method:NAME")
+        raise RequestError(
+            f"{words[place + 1]} names no method that there is: write name under [method], or method:NAME"
+        )
     _require_known(own, flags[""], words[place + 1])
     _require_known(method, flags[name], f"[method] of {words[place + 1]}")
     said = [word for key, value in own.items() for word in _words(key, value)]

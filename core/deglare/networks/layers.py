@@ -7,6 +7,8 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional
 
+from deglare.geometry.projection import precise
+
 
 class ConvElu(nn.Conv2d):
     """A 3x3 convolution with mirrored borders, then ELU."""
@@ -27,7 +29,7 @@ class SigmoidHead(nn.Conv2d):
 
     def forward(self, input: Tensor) -> Tensor:
         """Disparity between 0 and 1, ``b 1 h w``."""
-        return torch.sigmoid(super().forward(input))
+        return torch.sigmoid(precise(super().forward(input)))  # in bf16 it would be off by 0.4 % of the depth
 
 
 class ChannelAttention(nn.Module):

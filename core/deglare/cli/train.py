@@ -1,0 +1,162 @@
+"""``deglare train``: a method, a network and sequences give a trained network."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import tyro
+
+from deglare.cli import Result
+from deglare.cli.configuring import words_with_config
+from deglare.cli.terminal import bar, say
+from deglare.data.triples import TripleRule
+from deglare.errors import RequestError
+from deglare.methods import METHODS
+from deglare.training.loop import Training
+from deglare.training.loop import train as run_training
+from deglare.training.reporting import NETWORK_FILE, Validate
+from deglare.training.settings import TrainSettings, Watching
+from deglare.training.triples import TripleData, Wanted, load_triples
+
+if TYPE_CHECKING:
+    from deglare.methods import MethodConfig
+    from deglare.networks.depth_network import DepthNetwork
+else:
+    MethodConfig = tyro.extras.subcommand_type_from_defaults({f"{name}": config for name, config in METHODS.items()})
+
+
+@tyro.conf.configure(tyro.conf.CascadeSubcommandArgs)
+def train(
+    method: MethodConfig,
+    data: tuple[Path, ...],
+    out: Path,
+    training: tyro.conf.OmitArgPrefixes[TrainSettings],
+    watching: tyro.conf.OmitArgPrefixes[Watching] = Watching(),  # noqa: B008
+    held_out: tuple[Path, ...] = (),
+    every: int = 1,
+    step_cm: tuple[float, float] = (5.0, 10.0),
+    turn_deg: float = 3.0,
+    memory_gb: float = 4.0,
+    workers: int = 0,
+    device: str = "auto",
+) -> Result:
+    """Train a network. The same line again goes on where it stopped.
+
+    Settings may also stand in a TOML file, --config FILE.toml, under the names of the flags; flags overrule it.
+
+    Args:
+        method: What is trained, on which labels, with which loss.
+        data: Sequences, or folders that hold some.
+        out: The run's folder: checkpoints, losses, pictures and in the end network.safetensors.
+        training: What decides the numbers.
+        watching: How often to report, in steps; 0 is never.
+        held_out: Sequences with depth that are not learnt from, for validation.
+        every: Every n-th frame is a target; the papers take every 10th of a video.
+        step_cm: How far the camera must have moved between frames, and may have moved, in centimetres.
+        turn_deg: How far the camera may have turned, in degrees.
+        memory_gb: Frames that take more than this are decoded again whenever they are needed.
+        workers: Processes that prepare batches; they change nothing but the speed.
+        device: auto, cpu or cuda.
+    """
+    rule = TripleRule(every, step_cm[0] / 100, step_cm[1] / 100, turn_deg)
+    if memory_gb < 0 or workers < 0:
+        raise RequestError("--memory-gb and --workers are not negative")
+    wanted = Wanted(training.size_hw, rule, method.needs_poses, int(memory_gb * (1 << 30)), workers)
+    source = _load(list(data), wanted)
+    run = Training(training, _name_of(method), method, source, out, watching, device)
+    validate = validation(list(held_out)) if held_out else None
+    with interruptible() as stop, bar("train", "step") as progress:
+        outcome = run_training(run, validate, progress, stop)
+    if not outcome.is_first_process:
+        raise SystemExit(0)
+    for note in outcome.notes:
+        say(f"left out: {note}")
+    if not outcome.is_finished:
+        say(f"stopped after step {outcome.step} of {training.steps}; the same line again goes on")
+        raise KeyboardInterrupt
+    network = out / NETWORK_FILE
+    say(f"{outcome.step} steps done, {outcome.step - outcome.resumed_from} of them now: {network}")
+    return {
+        "steps": outcome.step,
+        "resumed_from": outcome.resumed_from,
+        "triples": len(source),
+        "network": str(network),
+    }
+
+
+def prepared(words: list[str]) -> tuple[Callable[..., Result], list[str]]:
+    """The verb with its methods, and the words with what a ``--config`` file says; importing this is not quick."""
+    return train, words_with_config(words, flags())
+
+
+def flags() -> dict[str, set[str]]:
+    """Names that a config file may use: at the top, and for each method under ``[method]``."""
+    own = {"data", "out", "held_out", "every", "step_cm", "turn_deg", "memory_gb", "workers", "device"}
+    own |= {field.name for settings in (TrainSettings, Watching) for field in fields(settings)}
+    return {"": own} | {name: {field.name for field in fields(config)} for name, config in METHODS.items()}  # type: ignore[arg-type]
+
+
+def validation(sources: list[Path]) -> Validate:
+    """The seven metrics of a network on sequences with depth, unaligned, as means over frames."""
+    from deglare.data.opening import find_sequences, open_sequence
+    from deglare.evaluation import Protocol
+    from deglare.evaluation.meter import Meter
+    from deglare.networks.teachers import NetworkTeacher
+
+    sequences = [open_sequence(path) for source in sources for path in find_sequences(source)]
+    if not any(sequence.has_depth for sequence in sequences):
+        raise RequestError("none of the sequences of --held-out has depth to compare with")
+
+    def validate(network: DepthNetwork) -> Mapping[str, float]:
+        teacher, meter = NetworkTeacher(network, device=network.device), Meter(Protocol("validation", resamples=0))
+        for sequence in sequences:
+            for frame in sequence:
+                truth = frame.depth()
+                if truth is not None:
+                    meter.add(sequence.name, frame.name, teacher.predict(frame.rgb()), truth)
+        rows = {row.metric: row.value for row in meter.report().rows if row.region == "all"}
+        say("validation: " + ", ".join(f"{name} {value:.4f}" for name, value in rows.items()))
+        return rows
+
+    return validate
+
+
+@contextmanager
+def interruptible() -> Iterator[Callable[[], bool]]:
+    """Tells whether Ctrl-C was pressed (or SIGTERM came), so that a run can end after its step; twice ends it now."""
+    asked = threading.Event()
+    if threading.current_thread() is not threading.main_thread():
+        yield asked.is_set
+        return
+
+    def ask(number: int, frame: Any) -> None:
+        if asked.is_set():
+            raise KeyboardInterrupt
+        asked.set()
+
+    before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield asked.is_set
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _load(data: list[Path], wanted: Wanted) -> TripleData:
+    with bar("decode") as progress:
+        source = load_triples(data, wanted, progress)
+    kept = "in memory" if source.frames.kept is not None else "decoded when needed: more than --memory-gb"
+    say(f"{len(source)} triples of {len(source.frames)} frames, {kept}")
+    for reason, count in source.lost.most_common():
+        say(f"  {count:6d} targets without: {reason}")
+    return source
+
+
+def _name_of(method: MethodConfig) -> str:
+    return next(name for name, config in METHODS.items() if type(config) is type(method))

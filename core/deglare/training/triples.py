@@ -1,0 +1,172 @@
+"""Training triples out of sequences: a target, one frame before it and one after."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import cast
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
+
+from deglare.data.opening import find_sequences, open_sequence
+from deglare.data.triples import TripleRule, find_triples, require_poses
+from deglare.errors import DataError, RequestError
+from deglare.geometry.projection import stack_intrinsics
+from deglare.progress import Progress, quiet
+from deglare.training.draws import Share, draw_for, sample_at
+from deglare.training.frames import MEMORY_BYTES, Frames
+from deglare.training.samples import Samples
+from deglare.types import Frame, Rigid, Sequence, inverse_rigid
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """Which samples to make of sequences, and how."""
+
+    size_hw: tuple[int, int]
+    rule: TripleRule
+    needs_poses: bool = True
+    memory_bytes: int = MEMORY_BYTES
+    workers: int = 0
+    """Processes that prepare batches; they change nothing but the speed."""
+
+
+@dataclass(frozen=True, eq=False)
+class TripleData:
+    """Samples by number."""
+
+    frames: Frames
+    names: tuple[str, ...]
+    """scene/frame of every frame."""
+    triples: tuple[tuple[int, int, int], ...]
+    """Numbers of (previous, target, next) frames."""
+    has_poses: bool
+    lost: Counter[str]
+    """Targets without a triple, by reason."""
+    workers: int = 0
+    fingerprint: str = field(init=False)
+    """Over names, cameras, poses and triples; over colours too where they are kept in memory."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "fingerprint", self._fingerprint())
+
+    def __len__(self) -> int:
+        return len(self.triples)
+
+    def _fingerprint(self) -> str:
+        digest = hashlib.sha256(repr((self.frames.size_hw, self.names, self.triples, self.has_poses)).encode())
+        for frame in self.frames.frames:
+            digest.update(repr(frame.camera).encode())
+            digest.update(b"-" if frame.world_T_cam is None else np.ascontiguousarray(frame.world_T_cam).tobytes())
+        if self.frames.kept is not None:
+            digest.update(self.frames.kept.numpy().tobytes())
+        return digest.hexdigest()
+
+    def batches(self, share: Share, first_turn: int, turns: int) -> Iterator[Samples]:
+        """Every batch of one process, from ``first_turn`` on."""
+        if not self.workers:
+            yield from (self.batch(share, turn) for turn in range(first_turn, turns))
+            return
+        wanted = _Turns(self, share, first_turn, turns)
+        yield from DataLoader(wanted, batch_size=None, num_workers=self.workers, collate_fn=_as_it_is)  # type: ignore[arg-type]
+
+    def batch(self, share: Share, turn: int) -> Samples:
+        """One process's part of one turn."""
+        drawn = [sample_at(place, len(self), share.seed) for place in share.places(turn)]
+        draws = [draw_for(share.seed, epoch, sample) for epoch, sample in drawn]
+        chosen = [self.triples[sample] for _, sample in drawn]
+        cameras = [self.frames.frames[target].camera.resized(self.frames.size_hw) for _, target, _ in chosen]
+        return Samples(
+            frames=torch.stack([torch.stack([self.frames[n] for n in (t, p, f)]) for p, t, f in chosen]),
+            K=stack_intrinsics(cameras),
+            source_T_target=torch.stack([self._poses(*triple) for triple in chosen]) if self.has_poses else None,
+            source_is_earlier=torch.tensor([True, False]),
+            is_flipped=torch.tensor([draw.is_flipped for draw in draws]),
+            colour=torch.from_numpy(np.stack([draw.colour for draw in draws])),
+            names=tuple(self.names[target] for _, target, _ in chosen),
+            labels={},
+        )
+
+    def _poses(self, previous: int, target: int, following: int) -> Tensor:
+        frames = self.frames.frames
+        world_T_target = _pose(frames[target])
+        return torch.stack(
+            [
+                torch.as_tensor(inverse_rigid(_pose(frames[source])) @ world_T_target, dtype=torch.float32)
+                for source in (previous, following)
+            ]
+        )
+
+
+class _Turns(Dataset[Samples]):
+    """What a worker process is asked for."""
+
+    def __init__(self, data: TripleData, share: Share, first: int, end: int) -> None:
+        self.data, self.share, self.first, self.end = data, share, first, end
+
+    def __len__(self) -> int:
+        return self.end - self.first
+
+    def __getitem__(self, index: int) -> Samples:
+        return self.data.batch(self.share, self.first + index)
+
+
+def _as_it_is(samples: Samples) -> Samples:
+    return samples
+
+
+def load_triples(sources: list[Path], wanted: Wanted, progress: Progress = quiet) -> TripleData:
+    """Open sequences, or folders that hold some, and decode what their triples need."""
+    frames: list[Frame] = []
+    names: list[str] = []
+    triples: list[tuple[int, int, int]] = []
+    lost: Counter[str] = Counter()
+    for sequence in _sequences(sources):
+        found, reasons = _triples_of(sequence, wanted)
+        lost.update(reasons)
+        used = sorted({number for triple in found for number in triple})
+        place = {number: len(frames) + order for order, number in enumerate(used)}
+        frames += [sequence[number] for number in used]
+        names += [f"{sequence.name}/{sequence[number].name}" for number in used]
+        triples += [(place[p], place[t], place[f]) for p, t, f in found]
+    if not triples:
+        reasons = "; ".join(f"{count} targets: {reason}" for reason, count in lost.most_common())
+        raise DataError(f"there is no triple to train on in {', '.join(map(str, sources))} ({reasons or 'no frames'})")
+    decoded = Frames(frames, wanted.size_hw, wanted.memory_bytes, progress)
+    return TripleData(decoded, tuple(names), tuple(triples), wanted.needs_poses, lost, wanted.workers)
+
+
+def _sequences(sources: list[Path]) -> Iterator[Sequence]:
+    paths = [path for source in sources for path in find_sequences(source)]
+    if not paths:
+        raise RequestError("name at least one sequence to train on: --data DIR")
+    seen: dict[str, Path] = {}
+    for path in paths:
+        sequence = open_sequence(path)
+        if sequence.name in seen:
+            raise RequestError(
+                f"{seen[sequence.name]} and {path} are both named {sequence.name}: rename one, only names tell "
+                "them apart"
+            )
+        seen[sequence.name] = path
+        yield sequence
+
+
+def _triples_of(sequence: Sequence, wanted: Wanted) -> tuple[list[tuple[int, int, int]], Counter[str]]:
+    """By the rule of distances where poses are needed, else simply the frames before and after."""
+    if wanted.needs_poses:
+        found = find_triples(require_poses(sequence), wanted.rule)
+        return list(found.found), Counter(found.lost)
+    targets = range(0, len(sequence), wanted.rule.every)
+    inner = [target for target in targets if 0 < target < len(sequence) - 1]
+    return [(t - 1, t, t + 1) for t in inner], Counter({"no frame on one side": len(targets) - len(inner)})
+
+
+def _pose(frame: Frame) -> Rigid:
+    return cast(Rigid, frame.world_T_cam)  # only frames with a pose are in such triples
