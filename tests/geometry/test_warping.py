@@ -149,3 +149,12 @@ def test_autocast_changes_nothing_and_the_image_keeps_its_precision(two_views, d
     assert torch.equal(plain.image, cast.image)
     assert torch.equal(plain.valid, cast.valid)
     assert warp(source.bfloat16(), depth, source_T_target, K, K).image.dtype == torch.bfloat16
+
+
+def test_a_pixel_at_nowhere_samples_the_border_and_its_gradient_does_not_crash() -> None:
+    image = torch.rand(1, 2, 5, 6, requires_grad=True)
+    pixels_xy = torch.full((1, 2, 3, 3), float("nan"), requires_grad=True)
+    sampled = sample(image, pixels_xy)
+    sampled.sum().backward()
+    torch.testing.assert_close(sampled, image[:, :, :1, :1].expand_as(sampled))
+    assert not is_seen(pixels_xy, torch.ones(1, 1, 3, 3), (5, 6)).any()

@@ -85,6 +85,7 @@ def sample(image: Float[Tensor, "b c hs ws"], pixels_xy: Float[Tensor, "b 2 h w"
     values, wanted = image.to(dtype), pixels_xy.to(dtype)
     last = wanted.new_tensor([max(width - 1, 1), max(height - 1, 1)])
     grid = wanted.permute(0, 2, 3, 1) * (2 / last) - 1
+    grid = grid.nan_to_num(nan=-2.0)  # torch's CPU gradient crashes on NaN; outside is where no pixel is seen
     sampled = functional.grid_sample(values, grid, mode="bilinear", padding_mode="border", align_corners=True)
     return sampled.to(image.dtype)
 
