@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from importlib.resources import as_file, files
+from importlib.util import find_spec
 from pathlib import Path
-from typing import Protocol, runtime_checkable
+from typing import Literal, Protocol, get_args, runtime_checkable
 
 import numpy as np
 import torch
@@ -21,6 +22,12 @@ from deglare.networks.disparity import disparity_of
 from deglare.types import DepthMap, RelativeDepth, Rgb
 
 TRANSFORMERS_PREFIX = "hf:"
+Runtime = Literal["torch", "openvino", "auto"]
+"""What computes a network of ours; "auto" is openvino where it is installed and the device is the CPU."""
+
+Precision = Literal["auto", "fp32", "bf16"]
+"""What a compiled network multiplies in; "auto" is bf16 where the processor has it."""
+
 HOLE = 1e-4
 """A resized pixel with a larger share of invalid ones is invalid."""
 
@@ -74,13 +81,24 @@ class NetworkTeacher:
         images = torch.stack([as_image(rgb) for rgb in rgbs]).to(self.network.device)
         size_hw = (images.shape[2], images.shape[3])
         with torch.inference_mode():
-            sigmoid = self.network(resize_image(images, self.size_hw or nearest_multiples(size_hw)))[0].float()
+            sigmoid = self.sigmoid(resize_image(images, self.size_hw or nearest_multiples(size_hw)))
             disparity = resize_disparity(disparity_of(sigmoid, self.network.recipe.depth_range), size_hw)
             metres = (1 / disparity)[:, 0].cpu().numpy()
         return [DepthMap.of_positive(one) for one in metres]
 
+    def sigmoid(self, images: Float[Tensor, "b 3 h w"]) -> Float32[Tensor, "b 1 h w"]:
+        """What the network says about images of a size that it takes."""
+        return self.network(images)[0].float()
 
-def load_model(name_or_path: str | Path, *, is_metric: bool = False, device: str | torch.device = "cpu") -> Teacher:
+
+def load_model(
+    name_or_path: str | Path,
+    *,
+    is_metric: bool = False,
+    device: str | torch.device = "cpu",
+    runtime: Runtime = "torch",
+    precision: Precision = "auto",
+) -> Teacher:
     """A teacher by whatever names it.
 
     Args:
@@ -88,8 +106,14 @@ def load_model(name_or_path: str | Path, *, is_metric: bool = False, device: str
             "hf:NAME" for a depth model of transformers, by name or local folder.
         is_metric: An ONNX file does not say whether it gives metres: this does. Its depth is relative by default.
         device: Where to compute; ONNX files run on the CPU.
+        runtime: What computes a network of ours. "torch" is exact; "openvino" compiles it for the CPU and is several
+            times faster; "auto" chooses. ONNX files and models of transformers have their own.
+        precision: Of the compiled network; torch knows fp32 only.
     """
     text = str(name_or_path)
+    _require_choices(runtime, precision)
+    if runtime == "openvino" and (text.startswith(TRANSFORMERS_PREFIX) or text.endswith(".onnx")):
+        raise RequestError(f"only networks of ours are compiled with openvino, not '{text}': leave out the runtime")
     if text.startswith(TRANSFORMERS_PREFIX):
         from deglare.networks.transformers_teacher import TransformersTeacher
 
@@ -99,14 +123,14 @@ def load_model(name_or_path: str | Path, *, is_metric: bool = False, device: str
 
         return OnnxTeacher(Path(text), is_metric=is_metric)
     if text in NETWORKS:
-        return NetworkTeacher(_shipped(text), name=text, device=device)
+        return _network_teacher(_shipped(text), text, device, runtime, precision)
     path = Path(text)
     if not path.exists():
         raise RequestError(
             f"there is no model '{text}': give a checkpoint's folder or .safetensors, a .onnx file, hf:NAME, or one "
             f"of {', '.join(NETWORKS)}"
         )
-    return NetworkTeacher(load_network(path), name=path.stem, device=device)
+    return _network_teacher(load_network(path), path.stem, device, runtime, precision)
 
 
 def as_image(rgb: Rgb) -> Float32[Tensor, "3 h w"]:
@@ -124,6 +148,27 @@ def resized_inverse(
     stacked = torch.from_numpy(np.stack([solid, (~valid).astype(np.float32)])[:, None])
     values, holes = resize_disparity(stacked, size_hw)[:, 0].numpy()
     return values, holes < HOLE
+
+
+def _require_choices(runtime: str, precision: str) -> None:
+    for chosen, choices in ((runtime, get_args(Runtime)), (precision, get_args(Precision))):
+        if chosen not in choices:
+            raise RequestError(f"'{chosen}' is none of {', '.join(choices)}: choose one")
+
+
+def _network_teacher(
+    network: DepthNetwork, name: str, device: str | torch.device, runtime: Runtime, precision: Precision
+) -> NetworkTeacher:
+    on_cpu = torch.device(device).type == "cpu"
+    if runtime == "openvino" and not on_cpu:
+        raise RequestError(f"openvino computes on the CPU, not on {device}: choose runtime 'torch' or device 'cpu'")
+    if runtime == "openvino" or (runtime == "auto" and on_cpu and find_spec("openvino") is not None):
+        from deglare.networks.fast import CompiledTeacher
+
+        return CompiledTeacher(network, name, precision=precision)
+    if precision == "bf16":
+        raise RequestError("bf16 is for networks compiled with openvino on the CPU: torch computes in fp32 here")
+    return NetworkTeacher(network, name=name, device=device)
 
 
 def _shipped(name: str) -> DepthNetwork:
