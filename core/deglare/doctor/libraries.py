@@ -71,6 +71,24 @@ PROBES = (
         },
     ),
     Probe("mitsuba_llvm", {"mitsuba llvm": Remedy("only comparisons in the tests need it: pip install mitsuba", LLVM)}),
+    Probe(
+        "onnxruntime",
+        {
+            "onnxruntime": Remedy(
+                "only ONNX files need it: pip install 'deglare[onnx]'",
+                "reinstall it: pip install --force-reinstall onnxruntime",
+            )
+        },
+    ),
+    Probe(
+        "openvino",
+        {
+            "openvino": Remedy(
+                "networks run without it, three times slower on a CPU: pip install 'deglare[fast]'",
+                "reinstall it: pip install --force-reinstall openvino",
+            )
+        },
+    ),
     Probe("av", {"av": Remedy("only reading videos needs it: pip install av", "reinstall it: pip install -U av")}),
 )
 

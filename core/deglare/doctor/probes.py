@@ -84,6 +84,25 @@ def av() -> Iterator[Answer]:
     yield "av", _status("h264" in library.codecs_available), f"{library.__version__}"
 
 
+def onnxruntime() -> Iterator[Answer]:
+    """Whether it loads, and where it can compute."""
+    if (library := _library("onnxruntime")) is None:
+        yield "onnxruntime", "missing", "not installed"
+        return
+    providers = library.get_available_providers()
+    yield "onnxruntime", _status(bool(providers)), f"{library.__version__}, {', '.join(providers)}"
+
+
+def openvino() -> Iterator[Answer]:
+    """Whether it loads and sees the CPU; its usage statistics stay off."""
+    sys.modules["openvino_telemetry"] = None  # type: ignore[assignment]
+    if (library := _library("openvino")) is None:
+        yield "openvino", "missing", "not installed"
+        return
+    devices = library.Core().available_devices
+    yield "openvino", _status("CPU" in devices), f"{_version('openvino')}, {', '.join(devices)}"
+
+
 def _mitsuba(name: str, variant: str) -> Iterator[Answer]:
     if (library := _library("mitsuba")) is None:
         yield name, "missing", "not installed"
@@ -112,7 +131,7 @@ def _status(works: bool) -> str:
 
 
 PROBES: dict[str, Callable[[], Iterator[Answer]]] = {
-    probe.__name__: probe for probe in (torch, open3d, pyrender, mitsuba, mitsuba_llvm, av)
+    probe.__name__: probe for probe in (torch, open3d, pyrender, mitsuba, mitsuba_llvm, av, onnxruntime, openvino)
 }
 
 
