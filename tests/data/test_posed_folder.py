@@ -1,11 +1,11 @@
 from __future__ import annotations
 
-import pickle
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
+from workers import sent_to_a_worker
 
 from deglare.data.files import write_image, write_text
 from deglare.data.opening import open_sequence
@@ -239,7 +239,7 @@ def test_opening_decodes_no_image_and_decoding_finds_the_damage(
 
 def test_a_frame_can_be_sent_to_another_process(tmp_path: Path, scene, write_scene: Callable[..., Path]) -> None:
     frame = open_sequence(write_scene(tmp_path, scene))[1]
-    copy = pickle.loads(pickle.dumps(frame))  # noqa: S301
+    copy = sent_to_a_worker(frame)
     assert np.array_equal(copy.rgb(), frame.rgb())
     assert isinstance(copy.depth(), DepthMap)
 

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import io
-import pickle
 import struct
 import zlib
 from dataclasses import dataclass, field
@@ -10,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from workers import sent_to_a_worker
 
 from deglare.data.opening import open_sequence
 from deglare.data.sens import read_sens
@@ -112,7 +112,7 @@ def test_a_folder_with_one_sens_file_is_that_file(tmp_path: Path, sens: Sens) ->
 
 def test_frames_can_be_sent_to_another_process(tmp_path: Path, sens: Sens) -> None:
     frame = open_sequence(sens.write(tmp_path / "a.sens"))[3]
-    assert np.array_equal(pickle.loads(pickle.dumps(frame)).rgb(), frame.rgb())  # noqa: S301
+    assert np.array_equal(sent_to_a_worker(frame).rgb(), frame.rgb())
 
 
 def test_lost_tracking_is_counted(tmp_path: Path, sens: Sens) -> None:

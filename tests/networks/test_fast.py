@@ -5,10 +5,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from known_networks import Unchanged, formula_network
 from torch import Tensor, nn
 
 from deglare.errors import RequestError
-from deglare.networks import INDOOR, DepthNetwork, NetworkTeacher, Recipe, build, fast, load_model, save_network
+from deglare.networks import DepthNetwork, NetworkTeacher, Recipe, build, fast, load_model, save_network
 from deglare.networks.fast import CompiledTeacher, available_precision, difference, difference_from_torch
 
 SPREAD = 0.3
@@ -27,23 +28,6 @@ def openvino() -> None:
 def bf16(openvino: None) -> None:
     if available_precision("auto") != "bf16":
         pytest.skip("this processor has no bf16 arithmetic")
-
-
-class RedIsNear(nn.Module):
-    """A network known by formula: its sigmoid is the red channel."""
-
-    def forward(self, features: list[Tensor]) -> list[Tensor]:
-        return [features[0][:, :1]] * 4
-
-
-class Unchanged(nn.Module):
-    def forward(self, image: Tensor) -> list[Tensor]:
-        return [image]
-
-
-def formula_network(size_hw: tuple[int, int] | None = None) -> DepthNetwork:
-    recipe = Recipe("monodepth2-small", None, INDOOR, size_hw)
-    return DepthNetwork(Unchanged(), RedIsNear(), recipe, (0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
 
 
 def noise(count: int, height: int = 64, width: int = 96) -> list[np.ndarray]:

@@ -3,29 +3,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from torch import Tensor, nn
+from known_networks import formula_network
 
 from deglare.errors import DeglareError, RequestError
-from deglare.networks import INDOOR, DepthNetwork, NetworkTeacher, Recipe, build, load_model, save_network
+from deglare.networks import NetworkTeacher, build, load_model, save_network
 from deglare.networks.teachers import resized_inverse
 from deglare.types import DepthMap
-
-
-class RedIsNear(nn.Module):
-    """A network known by formula: its sigmoid is the red channel."""
-
-    def forward(self, features: list[Tensor]) -> list[Tensor]:
-        return [features[0][:, :1]] * 4
-
-
-class Unchanged(nn.Module):
-    def forward(self, image: Tensor) -> list[Tensor]:
-        return [image]
-
-
-def formula_network(size_hw: tuple[int, int] | None = None) -> DepthNetwork:
-    recipe = Recipe("monodepth2-small", None, INDOOR, size_hw)
-    return DepthNetwork(Unchanged(), RedIsNear(), recipe, (0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
 
 
 def colours(height: int, width: int) -> np.ndarray:
