@@ -29,7 +29,7 @@ class RegionRule:
     depth_edges_m: tuple[float, ...] = (0.0, 1.0, 2.0, 3.0, 5.0, 10.0)
     """Distance bins: near edge included, far edge not."""
     highlight_share: float = HIGHLIGHT_SHARE
-    """More than this share of the light is mirrored."""
+    """At least this share of the light is mirrored."""
     boundary_jump: float = 0.1
     """Neighbours (left-right, up-down) whose depths differ by more than this share of the nearer one."""
     boundary_width_px: int = 2
