@@ -152,6 +152,8 @@ class SurfaceLabels:
     material: UInt8[np.ndarray, "h w"] | None = None
     """`Material` codes."""
     surface_id: UInt16[np.ndarray, "h w"] | None = None
+    roughness: Float32[np.ndarray, "h w"] | None = None
+    """GGX alpha of what mirrors, 0 in a perfect mirror; NaN where nothing mirrors or nobody knows."""
 
     @property
     def highlight(self) -> Bool[np.ndarray, "h w"] | None:

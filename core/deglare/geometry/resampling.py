@@ -1,11 +1,11 @@
-"""Bring a prediction to the size of the truth. Truth and labels are only ever taken from the nearest pixel."""
+"""Depth and labels as arrays at another size. Truth and labels are only ever taken from the nearest pixel."""
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import fields, replace
 
 import numpy as np
-from jaxtyping import Float32, Shaped
+from jaxtyping import Bool, Float32, Float64, Int64, Shaped
 from PIL import Image
 
 from deglare.types import DepthMap, RelativeDepth, SurfaceLabels
@@ -51,6 +51,15 @@ def resize_nearest(values: Shaped[np.ndarray, "h w"], size_hw: tuple[int, int]) 
     return values[rows[:, None], columns]
 
 
+def nearest_pixels(
+    pixels_xy: Float64[np.ndarray, "h w 2"], size_hw: tuple[int, int]
+) -> tuple[Int64[np.ndarray, "h w"], Int64[np.ndarray, "h w"], Bool[np.ndarray, "h w"]]:
+    """Rows and columns of the nearest pixel of an image, and where there is one within half a pixel of it."""
+    columns, rows = (np.floor(pixels_xy[..., axis] + 0.5).astype(np.int64) for axis in (0, 1))
+    inside = (rows >= 0) & (rows < size_hw[0]) & (columns >= 0) & (columns < size_hw[1])
+    return np.clip(rows, 0, size_hw[0] - 1), np.clip(columns, 0, size_hw[1] - 1), inside
+
+
 def resize_truth(truth: DepthMap, size_hw: tuple[int, int]) -> DepthMap:
     """Depth and validity of the nearest pixel."""
     if truth.size_hw == size_hw:
@@ -62,9 +71,9 @@ def resize_labels(labels: SurfaceLabels, size_hw: tuple[int, int]) -> SurfaceLab
     """Every label from the nearest pixel."""
     if labels.reflective.shape == size_hw:
         return labels
-    parts = ("reflective", "specular_share", "material", "surface_id")
-    resized = {part: resize_nearest(values, size_hw) for part in parts if (values := getattr(labels, part)) is not None}
-    return replace(labels, **resized)
+    layers = {layer.name: getattr(labels, layer.name) for layer in fields(labels)}
+    known = {name: values for name, values in layers.items() if values is not None}
+    return replace(labels, **{name: resize_nearest(values, size_hw) for name, values in known.items()})
 
 
 def _mix(

@@ -1,7 +1,9 @@
+from dataclasses import fields
+
 import numpy as np
 import pytest
 
-from deglare.evaluation.resampling import (
+from deglare.geometry.resampling import (
     resize_labels,
     resize_nearest,
     resize_prediction,
@@ -65,6 +67,22 @@ def test_every_label_is_resized_and_what_is_unknown_stays_unknown() -> None:
     assert found.material is not None
     assert found.material.shape == (8, 8)
     assert found.specular_share is None
+
+
+def test_no_layer_of_the_labels_is_left_behind_or_mixed() -> None:
+    rng, size = np.random.default_rng(0), (6, 8)
+    labels = SurfaceLabels(
+        reflective=rng.random(size) > 0.5,
+        specular_share=rng.random(size).astype(np.float32),
+        material=rng.integers(0, 7, size, dtype=np.uint8),
+        surface_id=rng.integers(0, 65535, size, dtype=np.uint16),
+        roughness=rng.choice([0.004, 0.05, np.nan], size).astype(np.float32),
+    )
+    found = resize_labels(labels, (9, 5))
+    for layer in fields(SurfaceLabels):
+        np.testing.assert_array_equal(
+            getattr(found, layer.name), resize_nearest(getattr(labels, layer.name), (9, 5)), err_msg=layer.name
+        )
 
 
 @pytest.mark.parametrize("size", [(6, 8), (24, 32)])
