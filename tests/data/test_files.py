@@ -43,6 +43,36 @@ def test_both_codes_for_no_depth_are_invalid(tmp_path: Path) -> None:
     assert files.read_depth(tmp_path / "d.png").valid.tolist() == [[False, True, True, False]]
 
 
+def test_uncertainty_is_read_back_to_the_nearest_millimetre_and_unknown_stays_unknown(tmp_path: Path) -> None:
+    sigma = np.random.default_rng(0).gamma(0.5, 0.3, (20, 30)).astype(np.float32)
+    sigma[:3], sigma[3] = np.nan, 0
+    files.write_uncertainty(tmp_path / "u.png", sigma)
+    read = files.read_uncertainty(tmp_path / "u.png")
+    assert read.dtype == np.float32
+    assert np.array_equal(np.isnan(read), np.isnan(sigma))
+    assert np.abs(read - sigma)[3:].max() <= 0.000501
+    assert not read[3].any()
+
+
+def test_the_largest_uncertainty_stays_the_largest_and_is_never_unknown(tmp_path: Path) -> None:
+    sigma = np.array([[0.0, 0.0004, 0.0006, 65.5344, 65.535, 66.0, 1e6, np.inf, np.nan]], dtype=np.float32)
+    files.write_uncertainty(tmp_path / "u.png", sigma)
+    assert files.read_png16(tmp_path / "u.png").tolist() == [[0, 0, 1, 65534, 65534, 65534, 65534, 65534, 65535]]
+
+
+def test_every_millimetre_of_uncertainty_is_read_as_the_number_a_threshold_is_given_as(tmp_path: Path) -> None:
+    steps = np.arange(65535, dtype=np.uint16).reshape(15, -1)
+    files.write_image(tmp_path / "u.png", steps)
+    assert np.array_equal(files.read_uncertainty(tmp_path / "u.png"), (steps / 1000).astype(np.float32))
+
+
+@pytest.mark.parametrize("bad", [-1.0, -np.inf])
+def test_a_negative_uncertainty_is_refused_and_nothing_is_written(tmp_path: Path, bad: float) -> None:
+    with pytest.raises(DataError, match="below 0"):
+        files.write_uncertainty(tmp_path / "u.png", np.array([[0.1, bad]], dtype=np.float32))
+    assert not (tmp_path / "u.png").exists()
+
+
 @pytest.mark.parametrize("cut", [9, 40, 200, 2000])
 def test_a_truncated_image_is_a_data_error_with_its_name(tmp_path: Path, cut: int) -> None:
     path = tmp_path / "cut.png"

@@ -1,5 +1,6 @@
 """The run folder: written, read back, refused where it is not ours."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +9,7 @@ import pytest
 from deglare.data.files import write_depth, write_image, write_json
 from deglare.data.opening import open_sequence
 from deglare.data.run_folder import MANIFEST, SCHEMA, Manifest, RunFolder, Stage, hash_of
-from deglare.errors import DataError
+from deglare.errors import DataError, RequestError
 from deglare.types import Camera, DepthMap
 
 CAMERA = Camera(20.0, 21.0, 15.5, 11.5, (24, 32))
@@ -77,3 +78,34 @@ def test_a_name_cannot_lead_out_of_the_run(run: RunFolder, name: str) -> None:
             place(name)
     with pytest.raises(DataError, match="cannot name"):
         Manifest("x", CAMERA, {name: None})
+
+
+def test_a_stage_that_was_cut_off_keeps_its_files_and_is_not_current(run: RunFolder) -> None:
+    fused = run.layer("fused", "000000")
+    run.begin("fuse", {"alpha_m": 0.4}, "inputs", [fused])
+    write_image(fused, np.ones((24, 32), dtype=np.uint16))
+    run.begin("fuse", {"alpha_m": 0.4}, "inputs", [fused])
+    assert fused.is_file() and not run.is_current("fuse", {"alpha_m": 0.4}, "inputs")
+    run.finish("fuse", {"alpha_m": 0.4}, "inputs")
+    assert run.is_current("fuse", {"alpha_m": 0.4}, "inputs")
+
+
+def test_a_stage_begun_with_other_settings_starts_from_nothing(run: RunFolder) -> None:
+    fused = run.layer("fused", "000000")
+    write_image(fused, np.ones((24, 32), dtype=np.uint16))
+    run.finish("fuse", {"alpha_m": 0.4}, "inputs")
+    run.begin("fuse", {"alpha_m": 0.5}, "inputs", [fused])
+    assert not fused.exists()
+    assert not run.manifest().stages["fuse"].is_finished
+
+
+def test_only_one_process_at_a_time_writes_a_run(run: RunFolder) -> None:
+    with run.held(), pytest.raises(RequestError, match="another process is writing"), run.held():
+        pass
+    with run.held():
+        pass
+
+
+def test_frames_left_out_come_back_with_their_reasons(run: RunFolder) -> None:
+    run.write_manifest(replace(run.manifest(), left_out={"000020": "cut short"}))
+    assert run.manifest().left_out == {"000020": "cut short"}

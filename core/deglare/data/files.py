@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
-from jaxtyping import Bool, UInt8, UInt16
+from jaxtyping import Bool, Float32, UInt8, UInt16
 from PIL import Image, UnidentifiedImageError
 
 from deglare.errors import DataError
@@ -30,6 +30,8 @@ NO_DEPTH = (0, 65535)
 """Codes for "nothing measured here" in 16-bit depth files: 0 everywhere, 65535 in 7-Scenes."""
 
 FARTHEST_M = 65.534
+UNKNOWN_UNCERTAINTY = 65535
+"""The code for "unknown" in files of uncertainty, where 0 means certain."""
 
 
 def read_rgb(path: Path) -> Rgb:
@@ -69,6 +71,29 @@ def write_depth(path: Path, depth: DepthMap) -> None:
     keep = depth.valid & (depth.metres <= FARTHEST_M)
     steps = np.zeros(depth.size_hw, dtype=np.uint16)
     steps[keep] = np.clip(np.rint(depth.metres[keep] * 1000), 1, 65534).astype(np.uint16)
+    write_image(path, steps)
+
+
+def read_uncertainty(path: Path) -> Float32[np.ndarray, "h w"]:
+    """Decode standard deviation in metres from a 16-bit PNG in millimetres; NaN is unknown."""
+    steps = read_png16(path)
+    metres = steps / np.float32(1000)  # the nearest float32 of each millimetre, which its thousandfold is not
+    metres[steps == UNKNOWN_UNCERTAINTY] = np.nan
+    return metres
+
+
+def write_uncertainty(path: Path, sigma_m: Float32[np.ndarray, "h w"]) -> None:
+    """Write 16-bit PNG in the nearest millimetre, 0 = certain, 65535 = unknown (NaN).
+
+    A deviation over 65.534 m is written as that: it stays the largest, where depth that far is not written at all.
+    """
+    known = ~np.isnan(sigma_m)
+    if np.any(sigma_m[known] < 0):
+        raise DataError(f"an uncertainty for {path} is below 0: write a standard deviation in metres, NaN for unknown")
+    steps = np.full(sigma_m.shape, UNKNOWN_UNCERTAINTY, dtype=np.uint16)
+    steps[known] = np.minimum(np.rint(sigma_m[known].astype(np.float64) * 1000), UNKNOWN_UNCERTAINTY - 1).astype(
+        np.uint16
+    )
     write_image(path, steps)
 
 

@@ -48,15 +48,26 @@ def by_stem(folder: Path, suffixes: Sequence[str] = IMAGE_SUFFIXES) -> dict[str,
 
 
 def one_size_hw(paths: Sequence[Path], what: str) -> tuple[int, int]:
-    """Height and width that all images have; the headers of the first, the last and some between are read."""
+    """Height and width that all images have; the headers of the first, the last and some between are read.
+
+    Images that cannot be read say so when they are decoded: one broken file should not hide the others.
+    """
     if not paths:
         raise DataError(f"{what} has no image ({', '.join(IMAGE_SUFFIXES)}): nothing to read")
-    first = image_size_hw(paths[0])
+    sizes: dict[Path, tuple[int, int]] = {}
+    fault: DataError | None = None
     for path in spread(paths, HEADERS_READ):
-        size = image_size_hw(path)
+        try:
+            sizes[path] = image_size_hw(path)
+        except DataError as error:
+            fault = fault or error
+    if not sizes:
+        raise fault or DataError(f"{what} has no image that can be read")
+    (one, first), *others = sizes.items()
+    for path, size in others:
         if size != first:
             raise DataError(
-                f"{paths[0]} is {first[1]}x{first[0]} but {path.name} is {size[1]}x{size[0]}: "
+                f"{one} is {first[1]}x{first[0]} but {path.name} is {size[1]}x{size[0]}: "
                 "one camera needs images of one size"
             )
     return first

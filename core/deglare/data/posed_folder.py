@@ -13,6 +13,7 @@
     specular/NAME.png   optional, beside regions: share of mirrored light, 8 bits, 255 = all
     material/NAME.png   optional, beside regions: the codes of `deglare.types.Material`, 8 bits
     surface/NAME.png    optional, beside regions: surface numbers, 16 bits
+    scene.json          optional, beside surface: how rough each surface is (see `deglare.data.surfaces`)
 
 A ``nan`` or ``inf`` in a pose says that tracking was lost: the frame is left out and counted, as one without a pose is.
 """
@@ -25,6 +26,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from jaxtyping import Float32, UInt16
 
 from deglare.data.cameras import CAMERA_FILE, CAMERA_FILES, find_camera, write_camera
 from deglare.data.drafts import ColourFile, DepthFile, Draft, Source, assemble, read_pose
@@ -39,6 +41,7 @@ from deglare.data.files import (
     write_text,
 )
 from deglare.data.folders import by_stem, first_existing, one_size_hw
+from deglare.data.surfaces import SCENE_FILE, listed_roughness
 from deglare.errors import DataError, RequestError
 from deglare.types import Camera, DepthMap, Rgb, Rigid, Sequence, SurfaceLabels
 
@@ -61,6 +64,11 @@ class PosedFolder:
     def poses(self) -> Path:
         """All poses in one file."""
         return self.root / "poses.txt"
+
+    @property
+    def scene(self) -> Path:
+        """What the surfaces are like, where the frames are rendered."""
+        return self.root / SCENE_FILE
 
     def color(self, name: str) -> Path:
         """The image that is written for a frame; a reader takes other folders and endings too."""
@@ -87,9 +95,10 @@ class PosedFolder:
         if depth is not None:
             write_depth(self.layer("depth", name), depth)
         if labels is not None:
-            self._write_labels(name, labels)
+            self.write_labels(name, labels)
 
-    def _write_labels(self, name: str, labels: SurfaceLabels) -> None:
+    def write_labels(self, name: str, labels: SurfaceLabels) -> None:
+        """Write what is known about the surfaces of one frame; how rough they are is for ``scene.json`` to say."""
         write_mask(self.layer("regions", name), labels.reflective)
         if labels.specular_share is not None:
             share = np.rint(np.clip(labels.specular_share, 0, 1) * 255).astype(np.uint8)
@@ -111,12 +120,26 @@ class LabelFiles:
         """Decode."""
         regions = read_png8(self.folder.layer("regions", self.name))
         specular = self._read("specular", read_png8, regions.shape)
+        surface_id = self._read("surface", read_png16, regions.shape)
         return SurfaceLabels(
             reflective=regions > 0,
             specular_share=None if specular is None else specular.astype(np.float32) / np.float32(255),
             material=self._read("material", read_png8, regions.shape),
-            surface_id=self._read("surface", read_png16, regions.shape),
+            surface_id=surface_id,
+            roughness=None if surface_id is None else self._roughness(surface_id),
         )
+
+    def _roughness(self, surface_id: UInt16[np.ndarray, "h w"]) -> Float32[np.ndarray, "h w"] | None:
+        """The roughness of the surface at each pixel, where it is listed."""
+        listed = listed_roughness(self.folder.scene)
+        if listed is None:
+            return None
+        if surface_id.max() >= len(listed):
+            raise DataError(
+                f"{self.folder.layer('surface', self.name)} shows surface {surface_id.max()} but {self.folder.scene} "
+                f"lists {len(listed)}, counted from 0: are both of one room?"
+            )
+        return listed[surface_id]
 
     def _read(self, layer: str, read: Callable[[Path], np.ndarray], shape: tuple[int, ...]) -> np.ndarray | None:
         path = self.folder.layer(layer, self.name)

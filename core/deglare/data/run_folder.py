@@ -5,7 +5,7 @@
     run.json                        schema version, source, camera, frames and poses; settings and inputs of stages
     color/000123.jpg                the images
     depth/000123.png                true depth, where there is any
-    regions/000123.png              the reflective mask, where there is one
+    regions/000123.png              the reflective mask, where there is one; specular/, material/, surface/ beside it
     predicted/TEACHER/000123.png    depth as each teacher predicts it
     projected/000123.png            depth of the fused surface
     uncertainty/000123.png          sigma of the teachers
@@ -13,8 +13,9 @@
     source/000123.png               where each label pixel is from (`LabelSource`)
     mesh.ply   annotations/   report.json
 
-Depth and uncertainty are 16-bit PNG in millimetres; depth 0 = none.
-A stage whose settings and inputs have not changed is not run again (`RunFolder.is_current`).
+Depth and uncertainty are 16-bit PNG in millimetres; depth 0 = none, uncertainty 0 = certain and 65535 = unknown.
+A stage whose settings and inputs have not changed is not run again (`RunFolder.is_current`); one that was cut off
+goes on with the files that are missing (`RunFolder.begin`).
 """
 
 from __future__ import annotations
@@ -22,24 +23,31 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Mapping
+import sys
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from enum import IntEnum
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 
 from deglare.data.drafts import ColourFile, DepthFile, Draft, Source, assemble
 from deglare.data.files import read_json, write_json
 from deglare.data.posed_folder import LabelFiles, PosedFolder
-from deglare.errors import DataError
+from deglare.errors import DataError, RequestError
 from deglare.types import Camera, Rigid, Sequence
 
 FORMAT = "run"
 SCHEMA = 1
 MANIFEST = "run.json"
-LAYERS = ("depth", "regions", "projected", "uncertainty", "fused", "source")
+LOCK = ".lock"
+LABEL_LAYERS = ("regions", "specular", "material", "surface")
+LAYERS = ("depth", *LABEL_LAYERS, "projected", "uncertainty", "fused", "source")
+UNFINISHED = ".*.*.????????"
+"""What a killed process leaves of a file that it was writing."""
+
 PLAIN_NAME = re.compile(r"[\w][\w.+-]{0,119}")
 """Frames and teachers name files: letters, digits, and ``. _ - +`` inside."""
 
@@ -55,11 +63,18 @@ class LabelSource(IntEnum):
 
 @dataclass(frozen=True)
 class Stage:
-    """What a finished stage was made with."""
+    """What a stage was made with, or is being made with."""
 
     settings: Mapping[str, Any]
     inputs: str
     """Hash of everything the stage read."""
+    is_finished: bool = True
+    result: Mapping[str, Any] = field(default_factory=dict)
+    """What was found on the way: levels, counts."""
+
+    def is_of(self, settings: Mapping[str, Any], inputs: str) -> bool:
+        """Whether it has just these settings and inputs."""
+        return self.inputs == inputs and same_json(self.settings, settings)
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,10 +87,19 @@ class Manifest:
     poses: Mapping[str, Rigid | None]
     """``world_T_cam`` by frame name, in order of time; None where a frame has none."""
     stages: Mapping[str, Stage] = field(default_factory=dict)
+    left_out: Mapping[str, str] = field(default_factory=dict)
+    """Frames of the source that could not be read, and why."""
 
     def __post_init__(self) -> None:
         for name in self.poses:
             require_plain(name, "frame")
+
+    def continues(self, other: Manifest) -> bool:
+        """Whether both are of the same frames: those of one may be a part, where some could not be read."""
+        return self.camera == other.camera and all(
+            name in other.poses and np.array_equal(pose, other.poses[name])  # type: ignore[arg-type]
+            for name, pose in self.poses.items()
+        )
 
     def to_json(self) -> dict[str, Any]:
         """JSON-able, exact to the last bit."""
@@ -87,8 +111,10 @@ class Manifest:
             "camera": {"fx": camera.fx, "fy": camera.fy, "cx": camera.cx, "cy": camera.cy, "size_hw": camera.size_hw},
             "frames": frames,
             "stages": {
-                name: {"settings": dict(stage.settings), "inputs": stage.inputs} for name, stage in self.stages.items()
+                name: {**vars(stage), "settings": dict(stage.settings), "result": dict(stage.result)}
+                for name, stage in self.stages.items()
             },
+            "left_out": dict(self.left_out),
         }
 
     @classmethod
@@ -111,7 +137,8 @@ class Manifest:
                 source=value["source"],
                 camera=Camera(camera["fx"], camera["fy"], camera["cx"], camera["cy"], (height, width)),
                 poses=poses,
-                stages={name: Stage(stage["settings"], stage["inputs"]) for name, stage in value["stages"].items()},
+                stages={name: Stage(**stage) for name, stage in value["stages"].items()},
+                left_out=dict(value.get("left_out", {})),
             )
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise DataError(f"this run.json is not one of ours or is damaged: {error!r}; make the run again") from error
@@ -132,6 +159,11 @@ class RunFolder:
     def report(self) -> Path:
         """Numbers by region."""
         return self.root / "report.json"
+
+    @property
+    def has_manifest(self) -> bool:
+        """Whether a run was begun here."""
+        return (self.root / MANIFEST).is_file()
 
     def color(self, frame: str) -> Path:
         """The image of a frame."""
@@ -155,15 +187,68 @@ class RunFolder:
         """Write ``run.json``, whole or not at all."""
         write_json(self.root / MANIFEST, manifest.to_json())
 
-    def finish(self, stage: str, settings: Mapping[str, Any], inputs: str) -> None:
-        """Note that a stage is finished."""
+    def begin(self, stage: str, settings: Mapping[str, Any], inputs: str, files: Iterable[Path]) -> None:
+        """Note that a stage is under way. Its ``files`` stay if they are of this making, else they are removed."""
         manifest = self.manifest()
-        self.write_manifest(replace(manifest, stages={**manifest.stages, stage: Stage(settings, inputs)}))
+        found = manifest.stages.get(stage)
+        if found is not None and found.is_of(settings, inputs):
+            return
+        others = {name: one for name, one in manifest.stages.items() if name != stage}
+        self.write_manifest(replace(manifest, stages=others))
+        for path in files:
+            path.unlink(missing_ok=True)
+        begun = Stage(settings, inputs, is_finished=False)
+        self.write_manifest(replace(manifest, stages={**others, stage: begun}))
+
+    def finish(
+        self, stage: str, settings: Mapping[str, Any], inputs: str, result: Mapping[str, Any] | None = None
+    ) -> None:
+        """Note that a stage is finished, and what was found on the way."""
+        manifest, finished = self.manifest(), Stage(settings, inputs, result=result or {})
+        self.write_manifest(replace(manifest, stages={**manifest.stages, stage: finished}))
 
     def is_current(self, stage: str, settings: Mapping[str, Any], inputs: str) -> bool:
         """Whether a stage was finished with just these settings and inputs."""
-        finished = self.manifest().stages.get(stage)
-        return finished is not None and finished.inputs == inputs and same_json(finished.settings, settings)
+        found = self.manifest().stages.get(stage)
+        return found is not None and found.is_finished and found.is_of(settings, inputs)
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Keep other processes from writing this run; the system lets go if this one dies."""
+        with writable(self.root):
+            self.root.mkdir(parents=True, exist_ok=True)
+            lock = (self.root / LOCK).open("ab")
+        with lock:
+            if not lock_now(lock):
+                raise RequestError(f"another process is writing {self.root}: wait for it, or choose another folder")
+            for scrap in self.root.rglob(UNFINISHED):
+                scrap.unlink(missing_ok=True)
+            yield
+
+
+@contextmanager
+def writable(path: Path) -> Iterator[None]:
+    """What the system refuses becomes one sentence."""
+    try:
+        yield
+    except OSError as error:
+        raise DataError(f"cannot write {path}: {error.strerror or error}. Choose another folder") from error
+
+
+def lock_now(file: IO[bytes]) -> bool:
+    """Lock an open file for this process if nobody has; closing it unlocks it."""
+    try:
+        if sys.platform == "win32":
+            import msvcrt
+
+            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
+        else:
+            import fcntl
+
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True
 
 
 def require_plain(name: str, what: str) -> str:

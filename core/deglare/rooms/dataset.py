@@ -22,6 +22,7 @@ import numpy as np
 from deglare.data.files import read_json, write_json
 from deglare.data.posed_folder import PosedFolder
 from deglare.errors import DataError, RequestError
+from deglare.processes import start_worker
 from deglare.progress import Progress, quiet
 from deglare.rooms.shooting import (
     REFLECTIVE_SHARE,
@@ -69,7 +70,7 @@ def scene_requests(
     if not 1 <= wanted <= known.rooms:
         raise RequestError(f"split {split} has rooms 1 to {known.rooms}, {wanted} were asked for")
     return [
-        SceneRequest(out / f"{split}_{number:04d}", known.first_seed + number, settings, device)
+        SceneRequest(out / scene_name(split, number), known.first_seed + number, settings, device)
         for number in range(wanted)
     ]
 
@@ -93,7 +94,7 @@ def _written(requests: list[SceneRequest], workers: int) -> Iterator[int]:
             for _ in write_scene(request):
                 yield 1
         return
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=use_one_thread) as pool:
+    with ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=start_worker) as pool:
         jobs = {pool.submit(_write_whole, request): request for request in requests}
         try:
             for job in as_completed(jobs):
@@ -102,13 +103,6 @@ def _written(requests: list[SceneRequest], workers: int) -> Iterator[int]:
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             raise
-
-
-def use_one_thread() -> None:
-    """Rooms are rendered in pieces that fit a cache; a second thread mostly waits, and two processes do not."""
-    import torch
-
-    torch.set_num_threads(1)
 
 
 def _write_whole(request: SceneRequest) -> None:
@@ -161,6 +155,11 @@ def _writable(folder: Path) -> Iterator[None]:
         yield
     except OSError as error:
         raise DataError(f"cannot put {folder} in place: {error.strerror or error}. Choose another --out") from error
+
+
+def scene_name(split: str, number: int) -> str:
+    """The name of a room's folder, by its place in the split."""
+    return f"{split}_{number:04d}"
 
 
 def frame_name(number: int) -> str:

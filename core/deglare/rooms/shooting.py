@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
-from jaxtyping import Float64
+from jaxtyping import Float64, UInt8
 
 from deglare.rooms.builder import RoomStyle
 from deglare.rooms.furnish import furnish
@@ -69,11 +69,12 @@ class Shoot:
     exposures: list[float]
 
 
-def prepare_shoot(seed: int, settings: ShootSettings, device: torch.device | str = "cpu") -> Shoot:
-    """Build, light and expose the room of a seed, and plan the walk."""
+def prepare_shoot(seed: int, settings: ShootSettings, device: torch.device | str = "cpu", path: int = 0) -> Shoot:
+    """Build, light and expose the room of a seed, and plan the walk: ``path`` 0 for the data set's, others for more."""
     room = furnish(seed, settings.style)
     scene = bake(to_tensors(room, device, settings.lighting.texel_m), settings.lighting)
-    world_T_cams = walk(room, np.random.default_rng([seed, 1]), settings.frames, settings.walk)
+    chance = np.random.default_rng([seed, 1, path] if path else [seed, 1])
+    world_T_cams = walk(room, chance, settings.frames, settings.walk)
     exposure = room_exposure(scene, settings.camera, _on(scene, world_T_cams))
     gains = drifting_gain(settings.frames, settings.sensor, torch.Generator().manual_seed(seed))
     return Shoot(seed, settings, room, scene, world_T_cams, [exposure * gain for gain in gains])
@@ -83,10 +84,7 @@ def shots(shoot: Shoot, start: int = 0) -> Iterator[Shot]:
     """Render the frames one after the other. A frame depends on the seed and its number alone."""
     materials = shoot.scene.material.to(torch.uint8)
     for number in range(start, len(shoot.world_T_cams)):
-        poses = _on(shoot.scene, shoot.world_T_cams[number : number + 1])
-        seen = render(shoot.scene, shoot.settings.camera, poses, shoot.exposures[number])
-        grain = torch.Generator(shoot.scene.device).manual_seed(shoot.seed * 100_003 + number)
-        rgb = develop(seen.radiance[0], shoot.settings.sensor, grain)
+        seen, rgb = view(shoot, number)
         share = specular_share(seen)[0]
         labels = SurfaceLabels(
             reflective=(share >= REFLECTIVE_SHARE).cpu().numpy(),
@@ -96,6 +94,14 @@ def shots(shoot: Shoot, start: int = 0) -> Iterator[Shot]:
         )
         depth = DepthMap.of_positive(seen.depth_m[0].cpu().numpy())
         yield Shot(number, rgb.cpu().numpy(), depth, labels, shoot.world_T_cams[number])
+
+
+def view(shoot: Shoot, number: int) -> tuple[Rendering, UInt8[torch.Tensor, "h w 3"]]:
+    """Render one frame, and what the camera makes of it; both stay on the scene's device."""
+    poses = _on(shoot.scene, shoot.world_T_cams[number : number + 1])
+    seen = render(shoot.scene, shoot.settings.camera, poses, shoot.exposures[number])
+    grain = torch.Generator(shoot.scene.device).manual_seed(shoot.seed * 100_003 + number)
+    return seen, develop(seen.radiance[0], shoot.settings.sensor, grain)
 
 
 def specular_share(seen: Rendering) -> torch.Tensor:
