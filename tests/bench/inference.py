@@ -18,23 +18,28 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+import numpy as np
 import torch
 
 from deglare import open_sample
+from deglare.fusion.uncertainty import spread
 from deglare.networks import NETWORKS, DepthNetwork, NetworkTeacher, build, load_network
 from deglare.networks.fast import CompiledTeacher, available_precision, difference_from_torch
 from deglare.types import Rgb
 
 TRIOS = {"full": ("monodepth2", "hrdepth", "monovit"), "small": tuple(n for n in NETWORKS if n.endswith("-small"))}
+ALPHA_M = 0.4
 RUNTIMES = ("eager", "fp32", "bf16")
 
 Teachers = Mapping[str, NetworkTeacher]
 """One network by runtime."""
 
 
-def teachers_of(network: DepthNetwork, size_hw: tuple[int, int], runtimes: Sequence[str]) -> Teachers:
+def teachers_of(network: DepthNetwork, size_hw: tuple[int, int] | None, runtimes: Sequence[str]) -> Teachers:
     """The network under every runtime."""
-    teachers: dict[str, NetworkTeacher] = {"eager": NetworkTeacher(network, size_hw=size_hw)}
+    teachers: dict[str, NetworkTeacher] = {}
+    if "eager" in runtimes:
+        teachers["eager"] = NetworkTeacher(network, size_hw=size_hw)
     if "fp32" in runtimes:
         teachers["fp32"] = CompiledTeacher(network, size_hw=size_hw, precision="fp32")
     if "bf16" in runtimes:
@@ -82,17 +87,33 @@ def say_trio(table: Mapping[str, Mapping[str, float]], fastest: str) -> None:
             print(f"three in {fastest} {together:.1f} ms, {said} than one eager {name}: {times['eager']:.1f} ms")
 
 
-def say_differences(paths: Sequence[Path], runtimes: Sequence[str], size_hw: tuple[int, int]) -> None:
-    """Relative difference from torch over frames of the sample scene, for trained weights."""
+def say_differences(paths: Sequence[Path], runtimes: Sequence[str]) -> None:
+    """Relative difference from torch over frames of the sample scene, for trained weights at their own size."""
     rgbs = [frame.rgb() for frame in open_sample()[::12]]
     for path in paths:
-        for runtime, teacher in teachers_of(load_network(path), size_hw, runtimes).items():
+        network = load_network(path)
+        for runtime, teacher in teachers_of(network, network.recipe.size_hw, runtimes).items():
             if isinstance(teacher, CompiledTeacher):
                 found = difference_from_torch(teacher, rgbs)
                 print(
                     f"{path.stem} {runtime}: from torch by {100 * found.median:.4f} % (median), "
                     f"{100 * found.p99:.4f} % (99th percentile), {found.worst_m:.4f} m at most"
                 )
+
+
+def say_mask(paths: Sequence[Path], runtimes: Sequence[str]) -> None:
+    """Share of pixels on which the published threshold of 0.4 m decides the same whatever computes the ensemble."""
+    rgbs = [frame.rgb() for frame in open_sample()[::12]]
+    networks = [load_network(path) for path in paths]
+    masks = {
+        runtime: np.stack([spread([one.predict(rgb) for one in teachers]).sigma_m >= ALPHA_M for rgb in rgbs])
+        for runtime in runtimes
+        for teachers in [[teachers_of(one, one.recipe.size_hw, (runtime,))[runtime] for one in networks]]
+    }
+    for runtime, mask in masks.items():
+        if runtime != "eager":
+            same = np.mean(mask == masks["eager"])
+            print(f"{runtime}: the mask of {ALPHA_M} m is that of torch on {100 * same:.2f} % of the pixels")
 
 
 def main() -> None:
@@ -121,7 +142,10 @@ def main() -> None:
         print(f"-- {trio}: {time.perf_counter() - start:.0f} s to compile")
         tables[trio] = measure(teachers, rgb, asked.rounds)
         say_trio(tables[trio], fastest)
-    say_differences(asked.weights, runtimes, size_hw)
+    files = [file for path in asked.weights for file in (sorted(path.glob("*.safetensors")) or [path])]
+    say_differences(files, runtimes)
+    if len(files) > 1:
+        say_mask(files, runtimes)
     if asked.json:
         baseline, ours = (tables["full"]["all three"][r] for r in ("eager", fastest))
         result = {"name": "inference", "ratio": baseline / ours, "ours": ours, "baseline": baseline, "unit": "ms"}

@@ -3,10 +3,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from deglare.cli import main
 from deglare.networks.building import build
-from deglare.networks.checkpoints import save_network
+from deglare.networks.checkpoints import is_kernel, load_network, save_network
 
 
 @pytest.fixture(scope="module")
@@ -36,6 +37,7 @@ def test_an_exported_network_runs_elsewhere_and_says_how_near_it_is(
         (["--out", "net.pt", "--size", "96", "64"], ".onnx"),
         (["--out", "net.onnx"], "--size"),
         (["--out", "net.onnx", "--size", "90", "64"], "multiple"),
+        (["--out", "net.onnx", "--half"], "--half"),
     ],
 )
 def test_a_wrong_request_exits_2_in_one_sentence(
@@ -46,3 +48,14 @@ def test_a_wrong_request_exits_2_in_one_sentence(
     error = capsys.readouterr().err
     assert said in error and len(error.strip().splitlines()) == 1
     assert not list(tmp_path.iterdir())
+
+
+def test_exported_half_weights_load_as_the_same_network_in_half_the_bytes(weights: Path, tmp_path: Path) -> None:
+    out = tmp_path / "half.safetensors"
+    assert main(["export", "weights", str(weights), "--out", str(out), "--half"]) == 0
+    assert out.stat().st_size < 0.55 * weights.stat().st_size
+    before, after = (load_network(path).state_dict() for path in (weights, out))
+    for name, tensor in before.items():
+        assert after[name].dtype == tensor.dtype
+        kept = tensor.half().to(tensor.dtype) if is_kernel(tensor) else tensor
+        assert torch.equal(after[name], kept), name

@@ -218,3 +218,45 @@ def test_self_teaching_without_a_teacher_says_what_is_missing(
     asked = [word.replace("selfsup", "self-teaching") for word in words(wall, tmp_path / "out", "--steps", "1")]
     assert main(asked) == 2
     assert "--method.teacher" in capsys.readouterr().err
+
+
+def test_rooms_are_rendered_for_a_training_that_has_no_data(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    rooms = words(Path("rooms:val"), tmp_path / "run", "--steps", "2", "--pool", "1", "--frames-each", "3")
+    found = finished([*rooms, "--turnover", "5"], capsys)
+    assert (found["steps"], found["rooms"]) == (2, 1)
+    identity = json.loads((tmp_path / "run" / "config.json").read_text())
+    assert identity["data"].startswith("rooms:val on cpu, ")
+    assert main([*rooms, "--turnover", "4"]) == 2
+    assert "holds a run with other settings or data (data: rooms:val on cpu, " in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("data", "more", "said"),
+    [
+        (["rooms:test"], [], "rooms:test cannot be trained on: choose rooms:train or rooms:val"),
+        (["rooms:"], [], "rooms: cannot be trained on"),
+        (["rooms:train", "rooms:val"], [], "rooms:train is trained on alone"),
+        (["somewhere", "rooms:val"], [], "rooms:val is trained on alone"),
+        (["rooms:train"], ["--workers", "1"], "takes no --workers"),
+        (["rooms:train"], ["--pool", "0"], "a pool of 0 rooms"),
+        (["rooms:train"], ["--frames-each", "2"], "with 2 frames each"),
+        (["rooms:train"], ["--held-out", "rooms:val"], "deglare rooms --split val --out DIR writes them"),
+    ],
+)
+def test_rooms_asked_for_wrongly_exit_with_2(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], data: list[str], more: list[str], said: str
+) -> None:
+    asked = words(Path(data[0]), tmp_path / "out", "--steps", "2", *more)
+    place = asked.index(data[0])
+    assert main([*asked[:place], *data, *asked[place + 1 :]]) == 2
+    assert said in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_config_file_may_ask_for_rooms(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_text(
+        tmp_path / "run.toml",
+        'data = ["rooms:train"]\nsteps = 1\npool = 1\nturnover = 9\nframes_each = 2\n[method]\nname = "selfsup"\n',
+    )
+    assert main(["train", "--config", str(tmp_path / "run.toml"), "--out", str(tmp_path / "out")]) == 2
+    assert "a pool of 1 rooms with 2 frames each and a new one every 9 steps" in capsys.readouterr().err

@@ -15,6 +15,7 @@ from torch import Tensor
 from deglare.data.files import read_rgb
 from deglare.errors import DataError, RequestError
 from deglare.methods import SelfSup, SelfTeaching
+from deglare.networks.checkpoints import load_network
 from deglare.networks.depth_network import DepthNetwork
 from deglare.networks.teachers import NetworkTeacher, load_model
 from deglare.networks.weights import read_weights
@@ -90,7 +91,7 @@ def test_a_run_stopped_after_any_step_ends_with_the_same_bits(run: Run, stopped_
 
 def test_pictures_and_validation_do_not_change_the_numbers(run: Run) -> None:
     watched = run("watched", Watching(log_every=2, checkpoint_every=3, picture_every=1, validate_every=1))
-    unwatched = run("unwatched", Watching(0, 0, 0, 0))
+    unwatched = run("unwatched", Watching(log_every=0, checkpoint_every=0, picture_every=0, validate_every=0))
     train(watched, lambda network: {"x": float(network.depth_m(torch.rand(1, 3, 64, 96)).mean())})
     train(unwatched)
     assert_same(weights(watched.out), weights(unwatched.out))
@@ -220,6 +221,30 @@ def test_the_learned_pose_is_trained_and_kept_with_the_run(run: Run) -> None:
     kept = read_weights(training.out / "checkpoints" / "000000002" / "weights.safetensors").tensors
     assert any(name.startswith("pose.") for name in kept)
     assert not any(name.startswith("pose.") for name in weights(training.out))
+
+
+def test_a_run_can_start_from_a_network_trained_at_another_size(run: Run) -> None:
+    coarse = run("coarse", steps=1)
+    train(coarse)
+    start = str(coarse.out / "network.safetensors")
+    finer = run("finer", steps=1, size=(128, 96), start=start, learning_rate=0.0, frozen_norm=True)
+    train(finer)
+    assert_same(weights(finer.out), weights(coarse.out))
+    with pytest.raises(RequestError, match="hrdepth-small"):
+        train(run("other", steps=1, network="hrdepth-small", start=start))
+
+
+def test_as_many_checkpoints_stay_as_were_asked_for(run: Run) -> None:
+    training = run("kept", Watching(checkpoint_every=1, keep=2), steps=4)
+    train(training)
+    assert sorted(checkpoint_steps(training.out)) == [3, 4]
+
+
+def test_another_encoder_goes_behind_the_same_decoder(run: Run) -> None:
+    training = run("mobile", steps=1, encoder="mobilenetv2_050")
+    train(training)
+    found = load_network(training.out / "network.safetensors")
+    assert found.recipe.encoder == "mobilenetv2_050"
 
 
 def test_a_device_that_is_not_there_is_said_so(run: Run) -> None:

@@ -1,4 +1,4 @@
-"""``deglare train``: a method, a network and sequences give a trained network."""
+"""``deglare train``: a method, a network, and sequences or rendered rooms give a trained network."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import signal
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import fields
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,9 +18,12 @@ from deglare.cli.terminal import bar, say
 from deglare.data.triples import TripleRule
 from deglare.errors import RequestError
 from deglare.methods import METHODS
-from deglare.training.loop import Training
+from deglare.rooms.shooting import ShootSettings
+from deglare.training.loop import Training, device_named
 from deglare.training.loop import train as run_training
+from deglare.training.rendering import RenderedRooms, RoomStream
 from deglare.training.reporting import NETWORK_FILE, Validate
+from deglare.training.samples import BatchSource
 from deglare.training.settings import TrainSettings, Watching
 from deglare.training.triples import TripleData, Wanted, load_triples
 
@@ -30,6 +33,21 @@ if TYPE_CHECKING:
 else:
     MethodConfig = tyro.extras.subcommand_type_from_defaults({f"{name}": config for name, config in METHODS.items()})
 
+ROOMS = "rooms:"
+"""What ``--data`` begins with where rooms are rendered instead of read."""
+
+
+@dataclass(frozen=True)
+class RoomFlags:
+    """For --data rooms:train."""
+
+    pool: int = 8
+    """Rooms that are trained on at a time; the first step waits until so many are rendered."""
+    frames_each: int = 24
+    """Frames of each room, 7 cm apart."""
+    turnover: int = 50
+    """Steps after which the oldest room gives way to the next one."""
+
 
 @tyro.conf.configure(tyro.conf.CascadeSubcommandArgs)
 def train(
@@ -38,6 +56,7 @@ def train(
     out: Path,
     training: tyro.conf.OmitArgPrefixes[TrainSettings],
     watching: tyro.conf.OmitArgPrefixes[Watching] = Watching(),  # noqa: B008
+    rooms: tyro.conf.OmitArgPrefixes[RoomFlags] = RoomFlags(),
     held_out: tuple[Path, ...] = (),
     every: int = 1,
     step_cm: tuple[float, float] = (5.0, 10.0),
@@ -48,14 +67,18 @@ def train(
 ) -> Result:
     """Train a network. The same line again goes on where it stopped.
 
+    Rooms need no data set: with --data rooms:train (or rooms:val) they are rendered on the device that trains, while it
+    trains, at the size of the training. All rooms of the split come in turn, and then again along other paths.
+
     Settings may also stand in a TOML file, --config FILE.toml, under the names of the flags; flags overrule it.
 
     Args:
         method: What is trained, on which labels, with which loss.
-        data: Sequences, or folders that hold some.
+        data: Sequences, or folders that hold some; or rooms:train or rooms:val, alone.
         out: The run's folder: checkpoints, losses, pictures and in the end network.safetensors.
         training: What decides the numbers.
         watching: How often to report, in steps; 0 is never.
+        rooms: For --data rooms:train.
         held_out: Sequences with depth that are not learnt from, for validation.
         every: Every n-th frame is a target; the papers take every 10th of a video.
         step_cm: How far the camera must have moved between frames, and may have moved, in centimetres.
@@ -67,12 +90,13 @@ def train(
     rule = TripleRule(every, step_cm[0] / 100, step_cm[1] / 100, turn_deg)
     if memory_gb < 0 or workers < 0:
         raise RequestError("--memory-gb and --workers are not negative")
+    _require_folders(held_out)
     wanted = Wanted(training.size_hw, rule, method.needs_poses, int(memory_gb * (1 << 30)), workers)
-    source = _load(list(data), wanted)
-    run = Training(training, _name_of(method), method, source, out, watching, device)
     validate = validation(list(held_out)) if held_out else None
-    with interruptible() as stop, bar("train", "step") as progress:
-        outcome = run_training(run, validate, progress, stop)
+    with _opened(list(data), wanted, rooms, device_named(device)) as source:
+        run = Training(training, _name_of(method), method, source, out, watching, device)
+        with interruptible() as stop, bar("train", "step") as progress:
+            outcome = run_training(run, validate, progress, stop)
     if not outcome.is_first_process:
         raise SystemExit(0)
     for note in outcome.notes:
@@ -85,8 +109,8 @@ def train(
     return {
         "steps": outcome.step,
         "resumed_from": outcome.resumed_from,
-        "triples": len(source),
         "network": str(network),
+        **_facts(source, training.steps),
     }
 
 
@@ -98,7 +122,7 @@ def prepared(words: list[str]) -> tuple[Callable[..., Result], list[str]]:
 def flags() -> dict[str, set[str]]:
     """Names that a config file may use: at the top, and for each method under ``[method]``."""
     own = {"data", "out", "held_out", "every", "step_cm", "turn_deg", "memory_gb", "workers", "device"}
-    own |= {field.name for settings in (TrainSettings, Watching) for field in fields(settings)}
+    own |= {field.name for settings in (TrainSettings, Watching, RoomFlags) for field in fields(settings)}
     return {"": own} | {name: {field.name for field in fields(config)} for name, config in METHODS.items()}  # type: ignore[arg-type]
 
 
@@ -146,6 +170,50 @@ def interruptible() -> Iterator[Callable[[], bool]]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+@contextmanager
+def _opened(data: list[Path], wanted: Wanted, rooms: RoomFlags, device: str) -> Iterator[BatchSource]:
+    """What is trained on; rooms show how far they are while the first ones are rendered."""
+    stream = _stream(data, wanted, rooms)
+    if stream is None:
+        yield _load(data, wanted)
+        return
+    say(f"{stream.pool} rooms of {stream.split} at a time, rendered here on {device}: {rooms.frames_each} frames each")
+    with bar("render", "room") as progress:
+        yield RenderedRooms(stream, device, progress)
+
+
+def _stream(data: list[Path], wanted: Wanted, rooms: RoomFlags) -> RoomStream | None:
+    """The rooms that ``--data`` asks for; None where it names sequences."""
+    asked = [str(path) for path in data if str(path).startswith(ROOMS)]
+    if not asked:
+        return None
+    if len(data) > 1:
+        raise RequestError(f"{asked[0]} is trained on alone: write rooms with deglare rooms to mix them with sequences")
+    if wanted.workers:
+        raise RequestError(f"{asked[0]} is rendered where it is trained on and takes no --workers: leave them away")
+    shoot = ShootSettings(frames=rooms.frames_each, size_hw=wanted.size_hw)
+    return RoomStream(shoot, asked[0].removeprefix(ROOMS), wanted.rule, rooms.pool, rooms.turnover)
+
+
+def _require_folders(held_out: tuple[Path, ...]) -> None:
+    for path in held_out:
+        if str(path).startswith(ROOMS):
+            split = str(path).removeprefix(ROOMS)
+            raise RequestError(
+                f"--held-out takes sequences on disk, not {path}: deglare rooms --split {split} --out DIR writes them"
+            )
+
+
+def _facts(source: BatchSource, steps: int) -> Result:
+    """How much was trained on."""
+    match source:
+        case TripleData():
+            return {"triples": len(source)}
+        case RenderedRooms(stream=stream):
+            return {"rooms": stream.pool_at(steps - 1).stop}
+    return {}
 
 
 def _load(data: list[Path], wanted: Wanted) -> TripleData:

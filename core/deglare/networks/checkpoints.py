@@ -24,12 +24,22 @@ LARGEST_SIDE = 1 << 14
 ENCODER_FILE, DECODER_FILE = "encoder.pth", "depth.pth"
 
 
-def save_network(network: DepthNetwork, path: str | Path) -> None:
-    """Write weights and recipe to one ``.safetensors`` file."""
+def save_network(network: DepthNetwork, path: str | Path, half: bool = False) -> None:
+    """Write weights and recipe to one ``.safetensors`` file.
+
+    Args:
+        network: What to write.
+        path: Ends in ``.safetensors``.
+        half: Write kernels in 16 bits, for half the bytes. What is computed is still 32 bits; vectors, such as the
+            statistics of batch normalisation, keep them.
+    """
     path = Path(path)
     if path.suffix != ".safetensors":
         raise RequestError(f"networks are saved as .safetensors, not as {path.name}")
-    write_weights(path, network.state_dict(), {METADATA_KEY: json.dumps(recipe_to_json(network.recipe))})
+    tensors = {
+        name: tensor.half() if half and is_kernel(tensor) else tensor for name, tensor in network.state_dict().items()
+    }
+    write_weights(path, tensors, {METADATA_KEY: json.dumps(recipe_to_json(network.recipe))})
 
 
 def load_network(path: str | Path, depth_range: MetricRange | None = None) -> DepthNetwork:
@@ -48,6 +58,11 @@ def load_network(path: str | Path, depth_range: MetricRange | None = None) -> De
     if depth_range is not None:
         network.recipe = replace(network.recipe, depth_range=depth_range)
     return network.eval()
+
+
+def is_kernel(tensor: Tensor) -> bool:
+    """Whether it is of floats and has more than one dimension."""
+    return tensor.is_floating_point() and tensor.ndim > 1
 
 
 def recipe_to_json(recipe: Recipe) -> dict[str, object]:

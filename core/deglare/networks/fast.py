@@ -63,6 +63,11 @@ class CompiledTeacher(NetworkTeacher):
         self.threads = threads or torch.get_num_threads()
         self._compiled: dict[tuple[int, int], CompiledModel] = {}
 
+    @property
+    def arithmetic(self) -> str:
+        """What the network is computed in."""
+        return f"openvino {self.precision}"
+
     def sigmoid(self, images: Float[Tensor, "b 3 h w"]) -> Float32[Tensor, "b 1 h w"]:
         """What the network says about images of a size that it takes, one by one."""
         return run(self._compiled_for((images.shape[2], images.shape[3])), images)

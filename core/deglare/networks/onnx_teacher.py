@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
@@ -57,6 +58,13 @@ class OnnxTeacher:
         self.is_metric = is_metric or _says_metric(self.session)
         self.gives_disparity = gives_disparity
         self.path, self.name = path, name or path.stem
+
+    @property
+    def fingerprint(self) -> str:
+        """Over the file, and how its output is read."""
+        digest = hashlib.sha256(self.path.read_bytes())
+        digest.update(repr((self.is_metric, self.gives_disparity)).encode())
+        return digest.hexdigest()
 
     def predict(self, rgb: Rgb) -> DepthMap | RelativeDepth:
         """Depth at the size of the image; values that are not above 0 are invalid."""

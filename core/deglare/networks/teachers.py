@@ -19,6 +19,7 @@ from deglare.networks.building import NETWORKS
 from deglare.networks.checkpoints import load_network
 from deglare.networks.depth_network import DepthNetwork, nearest_multiples, require_multiples
 from deglare.networks.disparity import disparity_of
+from deglare.networks.weights import hash_of_weights
 from deglare.types import DepthMap, RelativeDepth, Rgb
 
 TRANSFORMERS_PREFIX = "hf:"
@@ -67,6 +68,16 @@ class NetworkTeacher:
         self.size_hw = size_hw or network.recipe.size_hw
         if self.size_hw is not None:
             require_multiples(self.size_hw)
+
+    @property
+    def fingerprint(self) -> str:
+        """Over weights, size and what computes them."""
+        return hash_of_weights(self.network, self.network.recipe.depth_range, self.size_hw, self.arithmetic)
+
+    @property
+    def arithmetic(self) -> str:
+        """What the network is computed in."""
+        return "torch"
 
     def predict(self, rgb: Rgb) -> DepthMap:
         """Metric depth at the size of the image."""

@@ -10,6 +10,7 @@ from jaxtyping import Float
 
 from deglare.errors import CheckpointError, RequestError
 from deglare.networks.teachers import resized_inverse
+from deglare.networks.weights import hash_of_weights
 from deglare.types import DepthMap, RelativeDepth, Rgb
 
 Output = Literal["metres", "disparity"]
@@ -38,6 +39,11 @@ class TransformersTeacher:
         self.model.eval().to(device)
         self.name = source.rstrip("/").split("/")[-1]
         self.device = device
+
+    @property
+    def fingerprint(self) -> str:
+        """Over the weights, and how the output is read."""
+        return hash_of_weights(self.model, self.output)
 
     def predict(self, rgb: Rgb) -> DepthMap | RelativeDepth:
         """Metric depth where the configuration says so, else relative depth from the model's disparity."""

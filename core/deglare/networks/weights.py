@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import zipfile
 from collections.abc import Mapping, Sequence
@@ -76,6 +77,15 @@ def require_fit(module: nn.Module, tensors: Mapping[str, Tensor], what: str) -> 
     faults = [f"{len(names)} {kind} ({some_of(names)})" for kind, names in found.items() if names]
     if faults:
         raise CheckpointError(f"{what} does not fit this network: {'; '.join(faults)}")
+
+
+def hash_of_weights(module: nn.Module, *facts: object) -> str:
+    """Over names and values of everything that is saved, and facts whose ``repr`` says what they are."""
+    digest = hashlib.sha256(repr(facts).encode())
+    for name, tensor in module.state_dict().items():
+        digest.update(name.encode())
+        digest.update(tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy())
+    return digest.hexdigest()
 
 
 def some_of(names: Sequence[str]) -> str:

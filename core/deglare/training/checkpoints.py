@@ -62,8 +62,11 @@ def _laid_out(value: Tensor, parameter: Tensor) -> Tensor:
     return torch.empty_like(parameter).copy_(value) if value.shape == parameter.shape else value
 
 
-def write_checkpoint(folder: Path, checkpoint: Checkpoint) -> Path:
-    """Write one, read it back, and remove the older ones. A place that is taken is that of the same step, and kept."""
+def write_checkpoint(folder: Path, checkpoint: Checkpoint, keep: int = 1) -> Path:
+    """Write one, read it back, and remove all but the newest ``keep``.
+
+    A place that is taken is that of the same step, and kept.
+    """
     place = folder / f"{checkpoint.step:09d}"
     if not place.exists():
         unfinished = folder / f".{place.name}.unfinished"
@@ -83,7 +86,7 @@ def write_checkpoint(folder: Path, checkpoint: Checkpoint) -> Path:
     for name, tensor in checkpoint.weights.items():
         if not torch.equal(found.weights[name], tensor.detach().cpu()):
             raise CheckpointError(f"{place} reads back with another {name}: is the disk failing? Older ones are kept")
-    for older in _places(folder):
+    for older in _places(folder)[:-keep]:
         if older != place:
             shutil.rmtree(older)
     return place

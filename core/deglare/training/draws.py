@@ -13,7 +13,7 @@ from jaxtyping import Float32, Int64
 
 from deglare.training.jitter import NO_JITTER, Jitter, jitter_matrices
 
-ORDER, SAMPLE, STEP = 0, 1, 2
+ORDER, SAMPLE, STEP, POOL = 0, 1, 2, 3
 """Keep draws for different purposes apart."""
 FLIP_CHANCE = JITTER_CHANCE = 0.5
 
@@ -66,3 +66,8 @@ def draw_for(seed: int, epoch: int, sample: int) -> Draw:
 def seed_for_step(seed: int, step: int, process: int) -> int:
     """For what draws from torch's own generator, such as drop-path."""
     return int(np.random.SeedSequence([seed, STEP, step, process]).generate_state(1)[0])
+
+
+def seed_for_pool(seed: int, number: int) -> int:
+    """For the order in which samples are drawn from one of many pools."""
+    return int(np.random.SeedSequence([seed, POOL, number]).generate_state(1)[0])

@@ -22,6 +22,8 @@ from deglare.data.files import write_json
 from deglare.errors import DataError, RequestError
 from deglare.methods.method import Batch, Method, MethodConfig, Rates
 from deglare.networks.building import build
+from deglare.networks.checkpoints import load_network
+from deglare.networks.depth_network import DepthNetwork
 from deglare.networks.disparity import MetricRange
 from deglare.progress import Progress, quiet
 from deglare.training.checkpoints import (
@@ -180,7 +182,7 @@ class Run:
             self.reporter.flush(step)
             self._require_finite_weights(step)
             taken = snapshot(step, self.training.identity, self.method.trained, self.optimiser)
-            write_checkpoint(self.training.out / CHECKPOINTS, taken)
+            write_checkpoint(self.training.out / CHECKPOINTS, taken, self.training.watching.keep)
 
     def _require_finite(self, loss: Tensor, batch: Batch, step: int) -> None:
         is_bad = not bool(torch.isfinite(loss.detach()))
@@ -260,12 +262,25 @@ def start_method(training: Training) -> Method:
     """A fresh network and its method; equal settings give equal weights."""
     settings = training.settings
     torch.manual_seed(settings.seed)
-    network = build(settings.network, weights=settings.weights, depth_range=MetricRange(*settings.depth_range_m))
-    method = training.method.build(network, settings.seed)
+    method = training.method.build(first_network(settings), settings.seed)
     method.trained.to(memory_format=torch.channels_last)  # a tenth faster on the CPU
     if settings.devices > 1 and device_named(training.device) == "cuda" and not settings.frozen_norm:
         nn.SyncBatchNorm.convert_sync_batchnorm(method.trained)
     return method
+
+
+def first_network(settings: TrainSettings) -> DepthNetwork:
+    """The network before the first step."""
+    depth_range = MetricRange(*settings.depth_range_m)
+    if settings.start is None:
+        return build(settings.network, encoder=settings.encoder, weights=settings.weights, depth_range=depth_range)
+    network = load_network(Path(settings.start))
+    if (network.recipe.network, network.recipe.depth_range) != (settings.network, depth_range):
+        raise RequestError(
+            f"{settings.start} is a {network.recipe.network} of {network.recipe.depth_range}, but a "
+            f"{settings.network} of {depth_range} was asked for: give the same network and depth range"
+        )
+    return network
 
 
 def make_optimiser(method: Method, settings: TrainSettings, device: torch.device) -> Optimizer:

@@ -62,7 +62,7 @@ def augmented(samples: Samples) -> Batch:
     """Flip image, principal point and poses together, and jitter what the networks see."""
     flipped = samples.is_flipped
     width = samples.frames.shape[-1]
-    recorded = flipped_where(flipped, samples.frames).float() / 255
+    recorded = flipped_where(flipped, samples.frames).float().div_(255)
     K = torch.where(flipped[:, None, None], flip_intrinsics(samples.K, width), samples.K)
     poses = samples.source_T_target
     if poses is not None:

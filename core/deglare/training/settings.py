@@ -16,8 +16,12 @@ class TrainSettings:
     steps: int
     """How often the weights are changed."""
     network: str = "monodepth2"
+    encoder: str | None = None
+    """A timm encoder, by name, in place of the network's own."""
     weights: str | None = None
     """The encoder's first weights: "imagenet", or a file; random if not given."""
+    start: str | None = None
+    """A trained checkpoint that the whole network starts from, such as one trained at a smaller size."""
     depth_range_m: tuple[float, float] = (0.1, 10.0)
     """Nearest and farthest depth that the network can speak of."""
     size: tuple[int, int] = (384, 288)
@@ -52,6 +56,8 @@ class TrainSettings:
         rates = (self.learning_rate, self.learning_rate if self.encoder_rate is None else self.encoder_rate, self.decay)
         if not all(math.isfinite(rate) and rate >= 0 for rate in rates):
             raise RequestError(f"learning rates and decay are {rates}: none may be negative or infinite")
+        if self.start is not None and (self.encoder or self.weights):
+            raise RequestError("a checkpoint to start from brings its encoder and weights: leave those two out")
         if not 0 <= self.seed < 1 << 31:
             raise RequestError(f"seed {self.seed} is out of range: 0 to {(1 << 31) - 1}")
 
@@ -71,6 +77,8 @@ class Watching:
 
     log_every: int = 10
     checkpoint_every: int = 500
+    keep: int = 1
+    """Checkpoints that stay, the newest ones; several from one run are an ensemble."""
     picture_every: int = 500
     validate_every: int = 2000
     tensorboard: bool = False
@@ -78,6 +86,8 @@ class Watching:
     def __post_init__(self) -> None:
         if min(self.log_every, self.checkpoint_every, self.picture_every, self.validate_every) < 0:
             raise RequestError("intervals are numbers of steps: 0 is never, none is negative")
+        if self.keep < 1:
+            raise RequestError(f"a run that keeps {self.keep} checkpoints could not go on: keep at least one")
 
 
 def is_due(every: int, step: int, steps: int) -> bool:

@@ -11,6 +11,7 @@ from typing import cast
 
 import numpy as np
 import torch
+from jaxtyping import Float
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
@@ -69,12 +70,20 @@ class TripleData:
         return digest.hexdigest()
 
     def batches(self, share: Share, first_turn: int, turns: int) -> Iterator[Samples]:
-        """Every batch of one process, from ``first_turn`` on."""
+        """Every batch of one process, from ``first_turn`` on.
+
+        Workers are fresh processes, not forks: a fork of a process in which OpenGL draws kills both.
+        """
         if not self.workers:
             yield from (self.batch(share, turn) for turn in range(first_turn, turns))
             return
-        wanted = _Turns(self, share, first_turn, turns)
-        yield from DataLoader(wanted, batch_size=None, num_workers=self.workers, collate_fn=_as_it_is)  # type: ignore[arg-type]
+        yield from DataLoader(
+            _Turns(self, share, first_turn, turns),
+            batch_size=None,
+            num_workers=self.workers,
+            collate_fn=_as_it_is,  # type: ignore[arg-type]
+            multiprocessing_context="spawn",
+        )
 
     def batch(self, share: Share, turn: int) -> Samples:
         """One process's part of one turn."""
@@ -85,7 +94,7 @@ class TripleData:
         return Samples(
             frames=torch.stack([torch.stack([self.frames[n] for n in (t, p, f)]) for p, t, f in chosen]),
             K=stack_intrinsics(cameras),
-            source_T_target=torch.stack([self._poses(*triple) for triple in chosen]) if self.has_poses else None,
+            source_T_target=torch.stack([self._poses(triple) for triple in chosen]) if self.has_poses else None,
             source_is_earlier=torch.tensor([True, False]),
             is_flipped=torch.tensor([draw.is_flipped for draw in draws]),
             colour=torch.from_numpy(np.stack([draw.colour for draw in draws])),
@@ -93,15 +102,9 @@ class TripleData:
             labels={},
         )
 
-    def _poses(self, previous: int, target: int, following: int) -> Tensor:
-        frames = self.frames.frames
-        world_T_target = _pose(frames[target])
-        return torch.stack(
-            [
-                torch.as_tensor(inverse_rigid(_pose(frames[source])) @ world_T_target, dtype=torch.float32)
-                for source in (previous, following)
-            ]
-        )
+    def _poses(self, triple: tuple[int, int, int]) -> Float[Tensor, "2 4 4"]:
+        previous, target, following = (_pose(self.frames.frames[number]) for number in triple)
+        return source_T_target(previous, target, following)
 
 
 class _Turns(Dataset[Samples]):
@@ -119,6 +122,12 @@ class _Turns(Dataset[Samples]):
 
 def _as_it_is(samples: Samples) -> Samples:
     return samples
+
+
+def source_T_target(previous: Rigid, target: Rigid, following: Rigid) -> Float[Tensor, "2 4 4"]:
+    """From ``world_T_cam`` of a triple: how its sources see the target."""
+    seen = [inverse_rigid(source) @ target for source in (previous, following)]
+    return torch.as_tensor(np.stack(seen), dtype=torch.float32)
 
 
 def load_triples(sources: list[Path], wanted: Wanted, progress: Progress = quiet) -> TripleData:
