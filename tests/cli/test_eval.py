@@ -8,6 +8,7 @@ from deglare.cli import main
 from deglare.data.files import write_depth, write_image
 from deglare.data.posed_folder import PosedFolder
 from deglare.evaluation import Report
+from deglare.networks import NetworkTeacher, build, save_network
 from deglare.types import Camera, DepthMap, SurfaceLabels
 
 SIZE_HW = (24, 32)
@@ -145,3 +146,25 @@ def test_a_wrong_request_is_refused_before_the_work(
 def test_truth_that_is_not_there_is_refused(room: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["eval", "--predicted", str(room / "predicted"), "--truth", str(room / "nowhere")]) == 2
     assert "nowhere" in capsys.readouterr().err
+
+
+def test_a_network_is_compared_on_every_nth_frame_of_all_sequences(
+    room: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    make_room(room / "rooms" / "one", 1)
+    make_room(room / "rooms" / "two", 2)
+    network = build("monodepth2-small")
+    save_network(network, room / "net.safetensors")
+    line = ["eval", "--model", str(room / "net.safetensors"), "--truth", str(room / "rooms"), "--every", "3", "--json"]
+    assert main(line) == 0
+    report = Report.from_json(json.loads(capsys.readouterr().out))
+    assert (report.frames, len(report.scenes)) == (4, 2)
+    image = np.random.default_rng(1).integers(0, 255, (*SIZE_HW, 3)).astype(np.uint8)
+    assert 0 < NetworkTeacher(network).predict(image).metres.mean() < 10
+    assert report.value("all", "rmse") > 0
+
+
+@pytest.mark.parametrize("more", [[], ["--predicted", "predicted", "--model", "monodepth2-small"]])
+def test_either_folders_or_a_network_are_compared(room: Path, more: list[str], capsys) -> None:
+    assert main(["eval", "--truth", str(room / "truth"), *more]) == 2
+    assert "either --predicted or --model" in capsys.readouterr().err

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from deglare.errors import RequestError
-from deglare.evaluation import PROTOCOLS, Protocol, protocol_named
+from deglare.evaluation import PROTOCOLS, Protocol, RegionRule, protocol_named
 from deglare.evaluation.protocol import crop_mask
 from deglare.types import DepthMap
 
@@ -34,9 +34,14 @@ def test_the_ends_of_the_depth_range_are_not_compared() -> None:
 @pytest.mark.parametrize("name", sorted(PROTOCOLS))
 def test_every_card_says_what_a_reader_needs(name: str) -> None:
     card = protocol_named(name).card()
-    words = ("alignment", "order", "crop", "resolution", "averaging", "boundary", "intervals", "frames", "command")
-    assert all(f"\n{word}" in card for word in words)
+    words = ("alignment", "order", "crop", "resolution", "averaging", "highlight", "roughness", "boundary", "intervals")
+    assert all(f"\n{word}" in card for word in (*words, "frames", "command"))
     assert card.startswith(f"protocol   {name}\n")
+
+
+def test_the_card_says_where_roughness_is_cut() -> None:
+    card = Protocol(regions=RegionRule(roughness_edges=(0.004, 0.02))).card()
+    assert "\nroughness  highlights cut at GGX alpha 0.004, 0.02 of their surface\n" in card
 
 
 def test_the_presets_align_and_crop_as_published() -> None:

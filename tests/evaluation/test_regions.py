@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -34,6 +36,86 @@ def test_labels_become_regions() -> None:
         "light": [3],
         "2-3 m": [0, 1, 2, 3],
     }
+
+
+def glossy(share: list[float], roughness: list[float]) -> SurfaceLabels:
+    values = [np.array([row], dtype=np.float32) for row in (share, roughness)]
+    return SurfaceLabels(values[0] > 0.3, values[0], roughness=values[1])
+
+
+def highlights_in(labels: SurfaceLabels, rule: RegionRule | None = None) -> dict[str, list[int]]:
+    """Pixels of a row at 2 m in each region of highlights that has any."""
+    found = regions_of(flat([2.0] * labels.reflective.shape[1]), labels, rule)
+    lit = {name: np.flatnonzero(mask[0]).tolist() for name, mask in found.items() if name.startswith("highlight")}
+    return {name: pixels for name, pixels in lit.items() if pixels}
+
+
+def test_roughness_bins_hold_their_lower_edge_and_not_their_upper_one() -> None:
+    roughness = [0.0, 0.004, 0.0099, 0.01, 0.0299, 0.03, 0.1, 1.0]
+    assert highlights_in(glossy([0.9] * 8, roughness)) == {
+        "highlight": [0, 1, 2, 3, 4, 5, 6, 7],
+        "highlight on gloss, roughness < 0.01": [0, 1, 2],
+        "highlight on gloss, roughness 0.01-0.03": [3, 4],
+        "highlight on gloss, roughness >= 0.03": [5, 6, 7],
+    }
+
+
+def test_only_highlights_on_a_surface_of_known_roughness_are_told_apart() -> None:
+    nan = float("nan")
+    assert highlights_in(glossy([0.49, 0.5, 0.9, 0.9], [0.02, 0.02, nan, 0.005])) == {
+        "highlight": [1, 2, 3],
+        "highlight on gloss, roughness < 0.01": [3],
+        "highlight on gloss, roughness 0.01-0.03": [1],
+    }
+
+
+def test_roughness_leaves_the_other_regions_as_they_are() -> None:
+    rng = np.random.default_rng(3)
+    size = (12, 17)
+    truth = DepthMap.of_positive(rng.uniform(-1, 12, size))
+    share, roughness = rng.random(size).astype(np.float32), rng.choice([0.004, 0.02, 0.05, np.nan], size)
+    labels = SurfaceLabels(share > 0.3, share, rng.integers(0, 7, size).astype(np.uint8))
+    without = regions_of(truth, labels)
+    found = regions_of(truth, replace(labels, roughness=roughness.astype(np.float32)))
+    cut = [name for name in found if ", roughness " in name]
+    for name in found.keys() - cut:
+        np.testing.assert_array_equal(found[name], without[name], err_msg=name)
+    assert not any(without[name].any() for name in cut)
+    gloss = truth.valid & (share >= 0.5) & (labels.material == Material.GLOSSY)
+    expected = [gloss & np.isclose(roughness, alpha) for alpha in (0.004, 0.02, 0.05)]
+    for name, mask in zip(cut, expected, strict=True):
+        np.testing.assert_array_equal(found[name], mask, err_msg=name)
+
+
+def test_roughness_without_a_mirrored_share_says_nothing_about_highlights() -> None:
+    labels = SurfaceLabels(np.array([[True]]), roughness=np.array([[0.02]], dtype=np.float32))
+    assert highlights_in(labels) == {}
+
+
+def test_highlights_are_cut_where_the_rule_says() -> None:
+    labels = glossy([0.9] * 4, [0.01, 0.02, 0.05, 0.4])
+    assert highlights_in(labels, RegionRule(roughness_edges=(0.02,))) == {
+        "highlight": [0, 1, 2, 3],
+        "highlight on gloss, roughness < 0.02": [0],
+        "highlight on gloss, roughness >= 0.02": [1, 2, 3],
+    }
+    assert highlights_in(labels, RegionRule(roughness_edges=())) == {"highlight": [0, 1, 2, 3]}
+
+
+def test_as_many_bins_as_a_rule_may_have_are_told_apart() -> None:
+    depths, alphas = np.linspace(0, 25.1, 252), (0.01, 0.03)
+    rule = RegionRule(depth_edges_m=tuple(depths.tolist()), roughness_edges=alphas)
+    truth = flat([0.05, 25.05, 25.05, 30.0])
+    found = regions_of(truth, glossy([0.9] * 4, [0.05, 0.02, 0.05, 0.05]), rule)
+    members = [np.flatnonzero(found[name][0]).tolist() for name in rule.names]
+    by_name = dict(zip(rule.names, members, strict=True))
+    assert by_name["highlight on gloss, roughness 0.01-0.03"] == [1]
+    assert by_name["highlight on gloss, roughness >= 0.03"] == [0, 2, 3]
+    assert (by_name["0-0.1 m"], by_name["25-25.1 m"]) == ([0], [1, 2])
+    with pytest.raises(RequestError, match="cut too finely"):
+        RegionRule(depth_edges_m=tuple(range(256)), roughness_edges=alphas)
+    with pytest.raises(RequestError, match="cut too finely"):
+        RegionRule(depth_edges_m=tuple(range(256)), roughness_edges=())
 
 
 def test_without_labels_a_pixel_is_neither_reflective_nor_not() -> None:
@@ -88,7 +170,18 @@ def test_an_unknown_material_is_refused() -> None:
         regions_of(flat([2.0]), labels)
 
 
-@pytest.mark.parametrize("rule", [{"depth_edges_m": (1.0,)}, {"depth_edges_m": (2.0, 1.0)}, {"boundary_jump": 0.0}])
+@pytest.mark.parametrize(
+    "rule",
+    [
+        {"depth_edges_m": (1.0,)},
+        {"depth_edges_m": (2.0, 1.0)},
+        {"boundary_jump": 0.0},
+        {"roughness_edges": (0.0, 0.01)},
+        {"roughness_edges": (0.03, 0.01)},
+        {"roughness_edges": (0.01, float("inf"))},
+        {"roughness_edges": (float("nan"),)},
+    ],
+)
 def test_a_rule_that_cuts_nothing_is_refused(rule: dict) -> None:
     with pytest.raises(RequestError):
         RegionRule(**rule)

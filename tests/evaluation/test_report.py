@@ -32,6 +32,14 @@ def test_a_report_comes_back_from_json_as_it_was(tmp_path: Path) -> None:
     assert Report.from_json(json.loads(json.dumps(REPORT.to_json()))) == REPORT
 
 
+def test_a_report_from_before_roughness_was_measured_says_so() -> None:
+    value = json.loads(json.dumps(REPORT.to_json()))
+    del value["protocol"]["regions"]["roughness_edges"]
+    read = Report.from_json(value)
+    assert read.protocol.regions == replace(REPORT.protocol.regions, roughness_edges=())
+    assert "\nroughness  not told apart\n" in read.protocol.card()
+
+
 def test_csv_has_a_line_for_every_row() -> None:
     lines = list(csv.DictReader(io.StringIO(REPORT.to_csv())))
     assert [line["region"] for line in lines] == ["all", "all", "reflective"]

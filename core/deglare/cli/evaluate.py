@@ -20,37 +20,44 @@ from deglare.evaluation.tally import Averaging
 
 
 def evaluate(
-    predicted: Annotated[tuple[Path, ...], tyro.conf.arg(metavar="DIR [DIR ...]")],
     truth: Annotated[tuple[Path, ...], tyro.conf.arg(metavar="SOURCE [SOURCE ...]")],
+    predicted: Annotated[tuple[Path, ...], tyro.conf.arg(metavar="DIR [DIR ...]")] = (),
+    model: str | None = None,
     protocol: str = "rooms",
     uncertainty: tuple[Path, ...] = (),
     alignment: Alignment | None = None,
     averaging: Averaging | None = None,
     only: Path | None = None,
+    every: int = 1,
     unit_m: float = 0.001,
     out: Path | None = None,
     picture: Path | None = None,
 ) -> dict[str, object]:
-    """Compare folders of 16-bit depth PNGs with true depth, by region.
+    """Compare folders of 16-bit depth PNGs, or a network, with true depth, by region.
 
     Files and frames are matched by name. A folder of folders is one scene each, with the truth
     under the same name; or name several folders, each with its truth, in the same order.
 
     Args:
+        truth: anything that can be opened as a sequence with depth; for a network also folders that hold some.
         predicted: folders of depth PNGs, ours or anyone's.
-        truth: anything that can be opened as a sequence with depth.
+        model: instead of folders, a network by name, a checkpoint, a .onnx file or hf:NAME.
         protocol: rooms, scannet, 7scenes, nyu or kitti.
         uncertainty: folders of 16-bit PNGs in millimetres, one for each of ``--predicted``; gives AUSE and AURG.
         alignment: instead of the protocol's own.
         averaging: instead of the protocol's own.
         only: text file that names a subset of frames, scene/frame or frame, one a line.
+        every: compare every n-th frame only.
         unit_m: metres of one step in the predicted PNGs.
         out: writes the report as .json, .csv or .md.
         picture: writes bars by region and the worst frames as .png.
     """
     _require_writable(out, picture)
+    if (model is None) == (not predicted) or every < 1:
+        raise RequestError("give either --predicted or --model, and every 1st frame or fewer")
     chosen = _protocol(protocol, alignment, averaging)
-    scenes = _scenes(predicted, truth, uncertainty, unit_m)
+    scenes = _scenes(predicted, truth, uncertainty, unit_m) if model is None else _scenes_of_model(model, truth)
+    scenes = [replace(scene, truth=scene.truth[::every]) for scene in scenes]
     subset = () if only is None else frame_names(only)
     with bar("compare") as progress:
         meter = measure(scenes, chosen, only=subset, progress=progress)
@@ -97,6 +104,16 @@ def _scenes(
                 sigma = uncertainty[index] if depth == folder else uncertainty[index] / name
             scenes.append(Scene.of_folder(name, depth, open_sequence(where), sigma, unit_m))
     return _named_apart(scenes)
+
+
+def _scenes_of_model(name: str, truth: tuple[Path, ...]) -> list[Scene]:
+    """A network on every sequence; exact arithmetic, since its numbers are what is asked for."""
+    from deglare.data.opening import find_sequences, open_sequence
+    from deglare.networks.teachers import load_model
+
+    teacher = load_model(name)
+    sequences = [open_sequence(path) for source in truth for path in find_sequences(source)]
+    return _named_apart([Scene(one.name, one, lambda frame: teacher.predict(frame.rgb())) for one in sequences])
 
 
 def _named_apart(scenes: list[Scene]) -> list[Scene]:

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float32
 
-from deglare.data.files import read_depth, read_png16, read_text
+from deglare.data.files import read_depth, read_text, read_uncertainty
 from deglare.data.folders import by_stem, natural_key
 from deglare.errors import DataError
 from deglare.types import DepthMap, Frame
@@ -50,10 +50,7 @@ class UncertaintyFolder:
     def __call__(self, frame: Frame) -> Float32[np.ndarray, "h w"] | None:
         """Decode the file that is named like the frame; unknown is NaN."""
         path = self.files.get(frame.name)
-        if path is None:
-            return None
-        steps = read_png16(path)
-        return np.where(steps == 65535, np.float32(np.nan), steps * np.float32(MILLIMETRE)).astype(np.float32)
+        return None if path is None else read_uncertainty(path)
 
 
 def images_by_name(folder: Path) -> dict[str, Path]:

@@ -11,15 +11,15 @@ from deglare.evaluation.alignment import Aligned, align, median_ratio
 from deglare.evaluation.metrics import term_sums
 from deglare.evaluation.protocol import Protocol
 from deglare.evaluation.regions import RegionMap, region_map
-from deglare.evaluation.resampling import (
+from deglare.evaluation.sparsification import SPARSIFICATION_METRICS, Sparsification, sparsify_regions
+from deglare.evaluation.tally import Tally
+from deglare.geometry.resampling import (
     resize_bilinear,
     resize_labels,
     resize_prediction,
     resize_relative,
     resize_truth,
 )
-from deglare.evaluation.sparsification import SPARSIFICATION_METRICS, Sparsification, sparsify_regions
-from deglare.evaluation.tally import Tally
 from deglare.types import DepthMap, RelativeDepth, SurfaceLabels
 
 SPARSIFIED_REGIONS = ("all", "reflective", "non-reflective", "highlight")

@@ -90,6 +90,7 @@ class Protocol:
             "resolution": f"{size}; predictions resized bilinearly in disparity, truth and labels never mixed",
             "averaging": AVERAGING_TEXT[self.averaging],
             "highlight": f"specular share >= {rule.highlight_share:g}",
+            "roughness": _roughness_text(rule.roughness_edges),
             "boundary": f"within {rule.boundary_width_px} px of neighbours whose depths differ by more than "
             f"{100 * rule.boundary_jump:g} %",
             "intervals": f"95 %, percentile bootstrap, {self.resamples} resamples, seed {self.seed}"
@@ -107,6 +108,12 @@ AVERAGING_TEXT = {
     "images": "metrics of each image, then the mean over the images that have the region",
     "pixels": "pooled: every pixel of every image weighs the same",
 }
+
+
+def _roughness_text(edges: tuple[float, ...]) -> str:
+    if not edges:
+        return "not told apart"
+    return f"highlights cut at GGX alpha {', '.join(f'{edge:g}' for edge in edges)} of their surface"
 
 
 def _crop_text(crop: Crop) -> str:

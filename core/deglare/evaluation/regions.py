@@ -1,4 +1,4 @@
-"""Which regions each pixel lies in: reflective or not, highlight, boundary, material, distance.
+"""Which regions each pixel lies in: reflective or not, highlight by roughness, boundary, material, distance.
 
 Regions overlap, so a pixel carries one code that names all of its regions at once, and a small table says which codes
 belong to which region. Sums by code are then sums by region after one little matrix product.
@@ -20,6 +20,8 @@ REFLECTIVE, HIGHLIGHT, BOUNDARY = 1, 2, 4
 MATERIAL_SHIFT, DISTANCE_SHIFT = 3, 6
 MATERIALS = 8
 """Places for materials in a code: `Material` has fewer, higher codes in a file are an error."""
+MAX_BINS, MAX_PAIRS = 256, 1023
+"""Bins of distance or of roughness, which are counted in 8 bits, and pairs of them, whose codes fit 16."""
 
 
 @dataclass(frozen=True)
@@ -30,6 +32,10 @@ class RegionRule:
     """Distance bins: near edge included, far edge not."""
     highlight_share: float = HIGHLIGHT_SHARE
     """At least this share of the light is mirrored."""
+    roughness_edges: tuple[float, ...] = (0.01, 0.03)
+    """Cuts of highlights by the GGX alpha of their surface: one bin below, bins between, one from the last cut on, each
+    with its lower edge. Screens, mirrors and glass are left out where the material is known, being smooth as a matter
+    of course. Empty: highlights are not told apart."""
     boundary_jump: float = 0.1
     """Neighbours (left-right, up-down) whose depths differ by more than this share of the nearer one."""
     boundary_width_px: int = 2
@@ -39,6 +45,15 @@ class RegionRule:
         edges = self.depth_edges_m
         if len(edges) < 2 or any(a >= b for a, b in pairwise(edges)):
             raise RequestError(f"distance bins need at least two rising edges in metres, not {edges}")
+        alphas = (0.0, *self.roughness_edges, np.inf)
+        if not all(a < b for a, b in pairwise(alphas)):  # false for NaN too
+            raise RequestError(f"roughness bins need rising edges above 0, not {self.roughness_edges}")
+        bins = len(edges) + 1, len(self.alphas) + 1
+        if max(bins) > MAX_BINS or bins[0] * bins[1] > MAX_PAIRS:
+            raise RequestError(
+                f"{len(edges)} edges of distance and {len(self.roughness_edges)} of roughness cut too finely: "
+                "name fewer of them"
+            )
         if self.boundary_jump <= 0 or self.boundary_width_px < 1:
             raise RequestError("a boundary needs a jump above 0 and a width of at least one pixel")
 
@@ -48,7 +63,47 @@ class RegionRule:
         edges = self.depth_edges_m
         bins = (f"{near:g}-{far:g} m" for near, far in pairwise(edges))
         surfaces = ("all", "reflective", "non-reflective", "highlight", "reflective, no highlight", "boundary")
-        return (*surfaces, *(m.name.lower() for m in Material), *bins)
+        return (*surfaces, *self._roughness_names, *(m.name.lower() for m in Material), *bins)
+
+    @property
+    def alphas(self) -> tuple[float, ...]:
+        """Lower edges of the roughness bins."""
+        return (0.0, *self.roughness_edges) if self.roughness_edges else ()
+
+    @property
+    def roughness_step(self) -> int:
+        """How many codes there are without a roughness, and how many each bin of roughness adds."""
+        return (len(self.depth_edges_m) + 1) << DISTANCE_SHIFT
+
+    @property
+    def _roughness_names(self) -> tuple[str, ...]:
+        """Highlights on surfaces from the smoothest to the roughest."""
+        edges = self.roughness_edges
+        if not edges:
+            return ()
+        between = (f"{low:g}-{high:g}" for low, high in pairwise(edges))
+        return tuple(
+            f"highlight on gloss, roughness {cut}" for cut in (f"< {edges[0]:g}", *between, f">= {edges[-1]:g}")
+        )
+
+
+@dataclass(frozen=True)
+class Known:
+    """What is known about the surfaces of a frame."""
+
+    labels: bool = False
+    share: bool = False
+    material: bool = False
+    roughness: bool = False
+    """Of highlights, so the share is known too."""
+
+    @classmethod
+    def of(cls, labels: SurfaceLabels | None) -> Known:
+        """The layers that are there."""
+        if labels is None:
+            return cls()
+        has_share = labels.specular_share is not None
+        return cls(True, has_share, labels.material is not None, has_share and labels.roughness is not None)
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,17 +133,20 @@ def region_map(
 ) -> RegionMap:
     """Codes of the pixels that are ``eligible`` for comparison; the others get the code outside every region."""
     codes = boundary_of(truth, rule.boundary_jump, rule.boundary_width_px).view(np.uint8) * np.uint16(BOUNDARY)
-    codes |= _distance_bins(truth.metres, rule.depth_edges_m) * np.uint16(1 << DISTANCE_SHIFT)
-    has_share = has_material = False
+    codes |= _bins(truth.metres, rule.depth_edges_m) * np.uint16(1 << DISTANCE_SHIFT)
+    known = Known.of(labels)
     if labels is not None:
         _require_size(labels, truth.size_hw)
-        has_share, has_material = labels.specular_share is not None, labels.material is not None
         codes |= labels.reflective.view(np.uint8)
         if labels.specular_share is not None:
-            codes |= (labels.specular_share >= rule.highlight_share).view(np.uint8) * np.uint16(HIGHLIGHT)
+            highlight = labels.specular_share >= rule.highlight_share
+            codes |= highlight.view(np.uint8) * np.uint16(HIGHLIGHT)
+            if labels.roughness is not None:
+                gloss = highlight if labels.material is None else highlight & (labels.material == Material.GLOSSY)
+                codes[gloss] += _bins(labels.roughness[gloss], rule.alphas) * np.uint16(rule.roughness_step)
         if labels.material is not None:
             codes |= _known_materials(labels.material) * np.uint16(1 << MATERIAL_SHIFT)
-    members = _members(rule, labels is not None, has_share, has_material)
+    members = _members(rule, known)
     np.copyto(codes, members.shape[1] - 1, where=~eligible)
     return RegionMap(codes, rule.names, members)
 
@@ -119,11 +177,11 @@ def _grown(mask: Bool[np.ndarray, "h w"], by_px: int) -> Bool[np.ndarray, "h w"]
     return mask
 
 
-def _distance_bins(metres: Float32[np.ndarray, "h w"], edges_m: tuple[float, ...]) -> UInt8[np.ndarray, "h w"]:
-    """How many edges lie at or before each depth: 0 is nearer than the first, len(edges) is beyond the last."""
-    bins = np.zeros(metres.shape, dtype=np.uint8)
-    for edge in edges_m:
-        bins += (metres >= np.float32(edge)).view(np.uint8)
+def _bins(values: Float32[np.ndarray, "*n"], edges: tuple[float, ...]) -> UInt8[np.ndarray, "*n"]:
+    """How many edges lie at or below each value: 0 is below the first or NaN, len(edges) is above the last."""
+    bins = np.zeros(values.shape, dtype=np.uint8)
+    for edge in edges:
+        bins += (values >= np.float32(edge)).view(np.uint8)
     return bins
 
 
@@ -134,25 +192,27 @@ def _known_materials(material: UInt8[np.ndarray, "h w"]) -> UInt8[np.ndarray, "h
 
 
 def _require_size(labels: SurfaceLabels, size_hw: tuple[int, int]) -> None:
-    for part in (labels.reflective, labels.specular_share, labels.material):
+    for part in (labels.reflective, labels.specular_share, labels.material, labels.roughness):
         if part is not None and part.shape != size_hw:
             raise DataError(f"labels are {part.shape} but depth is {size_hw}: resize both together")
 
 
 @lru_cache(maxsize=64)
-def _members(rule: RegionRule, has_labels: bool, has_share: bool, has_material: bool) -> Float64[np.ndarray, "r c"]:
+def _members(rule: RegionRule, known: Known) -> Float64[np.ndarray, "r c"]:
     """Which codes belong to which region; what is not known in a frame has no codes."""
-    codes = np.arange((len(rule.depth_edges_m) + 1) << DISTANCE_SHIFT)
+    step = rule.roughness_step
+    codes = np.arange(step * (len(rule.alphas) + 1 if known.roughness else 1))
     reflective, highlight = codes & REFLECTIVE > 0, codes & HIGHLIGHT > 0
-    material, distance = codes >> MATERIAL_SHIFT & MATERIALS - 1, codes >> DISTANCE_SHIFT
+    material, distance = codes >> MATERIAL_SHIFT & MATERIALS - 1, codes % step >> DISTANCE_SHIFT
     rows = [
         np.ones_like(reflective),
-        reflective & has_labels,
-        ~reflective & has_labels,
-        highlight & has_share,
-        reflective & ~highlight & has_share,
+        reflective & known.labels,
+        ~reflective & known.labels,
+        highlight & known.share,
+        reflective & ~highlight & known.share,
         codes & BOUNDARY > 0,
-        *((material == m) & has_material for m in Material),
+        *(codes // step == i for i in range(1, len(rule.alphas) + 1)),
+        *((material == m) & known.material for m in Material),
         *(distance == i for i in range(1, len(rule.depth_edges_m))),
     ]
     members = np.pad(np.stack(rows).astype(np.float64), ((0, 0), (0, 1)))

@@ -125,7 +125,7 @@ class Report:
             counts = next(row for row in rows if row is not None)
             cells = ["" if row is None else _cell(row, row.metric in shown) for row in rows]
             lines.append([region, *cells, f"{counts.frames}", f"{counts.pixels}", f"{counts.scenes}"])
-        return _aligned(lines)
+        return aligned_table(lines)
 
     def summary(self) -> str:
         """The table as it fits a terminal: the metrics most looked at, the first with its interval."""
@@ -157,6 +157,7 @@ def _protocol(value: dict[str, Any]) -> Protocol:
     """JSON has lists where the protocol has tuples."""
     rule = dict(value["regions"])
     rule["depth_edges_m"] = tuple(rule["depth_edges_m"])
+    rule["roughness_edges"] = tuple(rule.get("roughness_edges", ()))  # older reports were not cut by roughness
     size = value["size_hw"]
     return Protocol(**{**value, "regions": RegionRule(**rule), "size_hw": None if size is None else (size[0], size[1])})
 
@@ -167,12 +168,15 @@ def _cell(row: Row, with_interval: bool) -> str:
     return f"{row.value:.4f} [{row.low:.4f}, {row.high:.4f}]"
 
 
-def _aligned(lines: list[list[str]]) -> str:
-    """A Markdown table, padded so that it also reads as plain text."""
+def aligned_table(lines: list[list[str]], left: int = 1) -> str:
+    """A Markdown table, padded so that it also reads as plain text; all but the first ``left`` columns to the right."""
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    rule = ["-" * widths[0], *("-" * (width - 1) + ":" for width in widths[1:])]
+    rule = ["-" * width if column < left else "-" * (width - 1) + ":" for column, width in enumerate(widths)]
     padded = (
-        [cells[0].ljust(widths[0]), *(cell.rjust(width) for cell, width in zip(cells[1:], widths[1:], strict=True))]
+        [
+            cell.ljust(width) if column < left else cell.rjust(width)
+            for column, (cell, width) in enumerate(zip(cells, widths, strict=True))
+        ]
         for cells in (lines[0], rule, *lines[1:])
     )
     return "\n".join(f"| {' | '.join(cells)} |" for cells in padded)
