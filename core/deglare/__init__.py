@@ -13,16 +13,18 @@ if TYPE_CHECKING:
     from deglare.data.opening import open_sequence
     from deglare.data.preparing import prepare_triples as prepare
     from deglare.evaluation.comparing import evaluate
+    from deglare.fusion.labelling import label
     from deglare.networks.teachers import load_model
     from deglare.samples import open_sample, sample_scene_path
 
 __version__ = "0.1.0"
 
-__all__ = ["check", "evaluate", "load_model", "open_sample", "open_sequence", "prepare", "sample_scene_path"]
+__all__ = ["check", "evaluate", "label", "load_model", "open_sample", "open_sequence", "prepare", "sample_scene_path"]
 
 _HOMES = {
     "check": ("deglare.data.check", "check_sequence"),
     "evaluate": ("deglare.evaluation.comparing", "evaluate"),
+    "label": ("deglare.fusion.labelling", "label"),
     "load_model": ("deglare.networks.teachers", "load_model"),
     "open_sample": ("deglare.samples", "open_sample"),
     "open_sequence": ("deglare.data.opening", "open_sequence"),

@@ -7,7 +7,8 @@ import pytest
 
 from deglare.cli import main
 from deglare.data.files import read_rgb
-from deglare.evaluation.report import Report
+from deglare.evaluation.runs import RunReport
+from deglare.geometry.mesh_files import read_mesh
 
 
 @pytest.fixture(scope="module")
@@ -17,40 +18,34 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return out
 
 
-def test_it_writes_the_room_the_pictures_and_the_report(demo: Path) -> None:
-    assert {path.name for path in demo.iterdir()} == {
-        "room",
-        "predicted",
-        "contact_sheet.png",
-        "report.json",
-        "report.csv",
-        "report.md",
-    }
-    assert read_rgb(demo / "contact_sheet.png").std() > 20
+def test_it_writes_the_run_the_page_the_mesh_and_the_report(demo: Path) -> None:
+    there = {path.name for path in demo.iterdir()}
+    assert {"run.json", "color", "predicted", "projected", "fused", "page.png", "mesh.glb", "report.json"} <= there
+    assert len(list((demo / "fused").iterdir())) == 72
+    assert read_rgb(demo / "page.png").std() > 20
+    mesh = read_mesh(demo / "mesh.glb")
+    assert len(mesh.faces) > 5000 and mesh.colours is not None
 
 
-def test_it_shows_the_failure_it_is_about(demo: Path) -> None:
-    report = Report.read(demo / "report.json")
-    assert report.value("highlight", "bias") > 1.0
-    assert report.value("highlight", "abs_rel") > 3 * report.value("non-reflective", "abs_rel")
+def test_it_shows_the_failure_and_what_fusion_does_about_it(demo: Path) -> None:
+    layers = RunReport.read(demo / "report.json").layers
+    predicted, fused = layers["predicted/monodepth2-small"], layers["fused"]
+    assert predicted.value("highlight", "bias") > 0.3
+    assert predicted.value("highlight", "sq_rel") > 2 * predicted.value("non-reflective", "sq_rel")
+    assert fused.value("highlight", "sq_rel") < 0.9 * predicted.value("highlight", "sq_rel")
+    assert fused.value("all", "sq_rel") < predicted.value("all", "sq_rel")
 
 
 def test_the_same_line_again_goes_on_from_what_is_there(demo: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    predicted = demo / "predicted" / "photometric"
-    kept = {path: path.stat().st_mtime_ns for path in predicted.iterdir()}
-    lost = next(iter(kept))
-    lost.unlink()
+    kept = {path: path.stat().st_mtime_ns for path in demo.glob("p*/**/*.png")}
     assert main(["demo", "--out", str(demo), "--json"]) == 0
-    medians = json.loads(capsys.readouterr().out)["median_error_m"]
-    assert medians["highlight"] > 0.5 > abs(medians["rest"])
-    now = {path: path.stat().st_mtime_ns for path in predicted.iterdir()}
-    assert now.keys() == kept.keys()
-    assert [path for path in now if now[path] != kept[path]] == [lost]
+    bias = json.loads(capsys.readouterr().out)["highlight_bias_m"]
+    assert bias["fused"] < bias["predicted"]
+    assert kept == {path: path.stat().st_mtime_ns for path in demo.glob("p*/**/*.png")}
 
 
 def test_a_folder_that_holds_something_else_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    (tmp_path / "room").mkdir()
-    (tmp_path / "room" / "holiday.txt").write_text("mine")
+    (tmp_path / "holiday.txt").write_text("mine")
     assert main(["demo", "--out", str(tmp_path)]) == 2
     assert "holds something else" in capsys.readouterr().err
-    assert (tmp_path / "room" / "holiday.txt").read_text() == "mine"
+    assert (tmp_path / "holiday.txt").read_text() == "mine"

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from deglare.cli.doctor import lines, summary
-from deglare.doctor import machine
+from deglare.doctor import machine, probes
 from deglare.doctor.check import Check
 from deglare.doctor.examination import is_healthy
 from deglare.doctor.libraries import PROBES, Probe, Remedy, ask, listen
@@ -62,6 +62,45 @@ def test_torch_works_here() -> None:
     torch, cuda = ask(PROBES[0])
     assert (torch.name, torch.status, torch.is_required) == ("torch", "ok", True)
     assert cuda.status in ("ok", "missing")
+
+
+def test_every_probe_that_is_asked_is_there_to_answer() -> None:
+    assert {probe.name for probe in PROBES} == set(probes.PROBES)
+
+
+def probed(name: str) -> Check:
+    (check,) = ask(next(probe for probe in PROBES if probe.name == name))
+    return check
+
+
+def test_open3d_casts_rays_here() -> None:
+    pytest.importorskip("open3d")
+    check = probed("open3d")
+    assert (check.name, check.status, check.remedy) == ("open3d ray casting", "ok", ""), check
+
+
+@pytest.mark.parametrize(("platform", "package"), [("egl", "libegl1"), ("osmesa", "libosmesa6")])
+def test_pyrender_is_asked_on_both_platforms_whatever_the_user_has_set(
+    platform: str, package: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("pyrender")
+    monkeypatch.setenv("PYOPENGL_PLATFORM", "teapot")
+    check = probed(f"pyrender_{platform}")
+    assert "teapot" not in check.detail
+    if check.status == "ok":
+        assert "drawn at 2.000 m" in check.detail
+    else:
+        assert check.status == "broken" and package in check.remedy
+
+
+def test_a_platform_that_does_not_start_is_told_with_its_reason_and_its_packages(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    pytest.importorskip("pyrender")
+    monkeypatch.setenv("EGL_DEVICE_ID", "99")  # no machine has so many
+    check = probed("pyrender_egl")
+    assert (check.name, check.status) == ("pyrender EGL", "broken")
+    assert "Invalid device ID" in check.detail and "libegl1" in check.remedy
 
 
 def test_a_file_of_the_current_folder_cannot_pose_as_a_library(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -127,5 +166,7 @@ def test_the_verb_prints_json_only_and_succeeds_where_the_tests_run() -> None:
     assert done.returncode == 0, done.stderr
     report = json.loads(done.stdout)
     assert report["ok"] is True
-    assert {"Python", "torch", "CUDA", "open3d ray casting", "mitsuba scalar"} <= {c["name"] for c in report["checks"]}
+    assert {"Python", "torch", "CUDA", "open3d ray casting", "pyrender EGL", "mitsuba scalar"} <= {
+        c["name"] for c in report["checks"]
+    }
     assert "torch" in done.stderr

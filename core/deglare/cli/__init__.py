@@ -28,6 +28,7 @@ def verbs() -> dict[str, Callable[..., Result]]:
     from deglare.cli.doctor import doctor
     from deglare.cli.evaluate import evaluate
     from deglare.cli.export import export
+    from deglare.cli.label import label
     from deglare.cli.prepare import prepare
     from deglare.cli.rooms import rooms
 
@@ -37,6 +38,7 @@ def verbs() -> dict[str, Callable[..., Result]]:
         "check": check,
         "prepare": prepare,
         "train": train_outline,
+        "label": label,
         "doctor": doctor,
         "eval": evaluate,
         "export": export,

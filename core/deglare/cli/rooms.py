@@ -36,7 +36,8 @@ def rooms(
         device: cpu, or cuda for one process on the GPU.
         picture: Whether to write contact_sheet.jpg.
     """
-    from deglare.rooms.dataset import scene_requests, use_one_thread, write_scenes
+    from deglare.processes import use_one_thread
+    from deglare.rooms.dataset import scene_requests, write_scenes
     from deglare.rooms.shooting import ShootSettings
     from deglare.rooms.subsets import write_subsets
 

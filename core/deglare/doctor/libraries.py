@@ -37,6 +37,8 @@ NO_GPU = Remedy("nothing to do without an NVIDIA GPU; with one, update its drive
 
 LLVM = "it only speeds up comparisons: install LLVM 15 or newer and set DRJIT_LIBLLVM_PATH to its library"
 
+SECOND_RENDERER = "nothing to do unless you want a second renderer: pip install pyrender"
+
 PROBES = (
     Probe(
         "torch",
@@ -53,11 +55,22 @@ PROBES = (
         },
     ),
     Probe(
-        "pyrender",
+        "pyrender_egl",
         {
-            "pyrender": Remedy(
-                "nothing to do unless you want a second renderer: pip install pyrender",
-                "install the system's EGL (Debian: libegl1), or do without: it is the second renderer",
+            "pyrender EGL": Remedy(
+                SECOND_RENDERER,
+                "install the system's EGL (Debian: libegl1, libgl1 and libgl1-mesa-dri), or do without: "
+                "open3d casts rays instead",
+            )
+        },
+    ),
+    Probe(
+        "pyrender_osmesa",
+        {
+            "pyrender OSMesa": Remedy(
+                SECOND_RENDERER,
+                "nothing to do while EGL works; without it install OSMesa (Debian: libosmesa6) and the PyOpenGL that "
+                "speaks it, which pyrender does not ask for: pip install --no-deps 'PyOpenGL>=3.1.10'",
             )
         },
     ),

@@ -1,0 +1,81 @@
+"""What decides the labels of a run, and nothing else: not speed, not pictures."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import Literal
+
+from deglare.errors import RequestError
+from deglare.fusion.estimators import Ensemble, Flip, UncertaintyConfig
+from deglare.fusion.strategies import Blend, ByUncertainty, Strategy
+from deglare.geometry import volume_settings
+from deglare.geometry.volume_settings import VolumeSettings
+from deglare.networks.disparity import INDOOR, MetricRange
+
+Weights = Literal["none", "incidence", "incidence+certainty"]
+"""How much the vote of a pixel counts: all alike; by the cosine of incidence; also by how sure its depth is."""
+
+
+@dataclass(frozen=True)
+class MeshSettings:
+    """How frames become one surface."""
+
+    every: int = 10
+    """Every n-th frame is fused, from the first."""
+    volume: VolumeSettings = field(default_factory=lambda: VolumeSettings(with_colour=True))
+    engine: Literal["votes", "open3d"] = "votes"
+    """Our own, or the published one, which takes neither weights nor tau."""
+    weights: Weights = "incidence"
+    tau: float = 0.5
+    """Share of the votes that must call a place solid; below one half the surface leans to the nearer votes."""
+
+    def __post_init__(self) -> None:
+        if self.every < 1:
+            raise RequestError(f"every {self.every}-th frame cannot be fused: give 1 or more")
+        if self.engine == "open3d" and (self.weights != "none" or self.tau != 0.5):
+            raise RequestError("Open3D's volume takes no weights and no tau: leave them out, or take the other engine")
+        if not 0 < self.tau < 1:
+            raise RequestError(f"tau is {self.tau:g}, but it is a share between 0 and 1")
+
+    @property
+    def weighs_certainty(self) -> bool:
+        """Whether it looks at the uncertainty."""
+        return self.weights == "incidence+certainty"
+
+
+@dataclass(frozen=True)
+class LabelSettings:
+    """All of it."""
+
+    longest_side: int = 384
+    """Frames with a longer side, in pixels, are made smaller."""
+    uncertainty: UncertaintyConfig | None = None
+    """None: the spread of the teachers, and of the mirror image where there is one teacher."""
+    base: str | None = None
+    """The teacher whose depth is fused to a mesh and mended by it; the first if not given."""
+    mesh: MeshSettings = field(default_factory=MeshSettings)
+    projector: Literal["raycast", "pyrender"] = "raycast"
+    projected_range: MetricRange = INDOOR
+    """Nearest and farthest projected depth that is believed."""
+    strategy: Strategy = field(default_factory=Blend)
+
+    def __post_init__(self) -> None:
+        if self.longest_side < 32:
+            raise RequestError(f"frames of at most {self.longest_side} pixels show nothing: give 32 or more")
+
+    def uncertainty_of(self, teachers: int) -> UncertaintyConfig:
+        """The one that was chosen, or the one that suits the number of teachers."""
+        if self.uncertainty is not None:
+            return self.uncertainty
+        return Ensemble() if teachers > 1 else Flip()
+
+
+PUBLISHED = LabelSettings(
+    mesh=MeshSettings(
+        volume=replace(volume_settings.PUBLISHED, with_colour=True),
+        engine="open3d",
+        weights="none",
+    ),
+    strategy=ByUncertainty(0.4),
+)
+"""As 3D Distillation does it: an ordinary TSDF truncated at 1 m, and 0.4 m of spread between the teachers."""
