@@ -1,0 +1,167 @@
+"""What the page reads: routes beside Gradio, all of them GET, all of them naming a run by its id.
+
+An answer that depends on a run's content is asked for with ``?v=VERSION`` and may then be kept by the browser for as
+long as it likes: another version has another address. A failure is ``{"error": "one sentence"}``.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Callable, Iterable
+from importlib.resources import files
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+from fastapi import APIRouter, FastAPI, Query, Request, Response
+from fastapi.concurrency import run_in_threadpool
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import FileResponse, JSONResponse
+from starlette.exceptions import HTTPException
+
+from deglare.errors import DataError, DeglareError, RequestError
+from deglare_viewer.lanes import BusyError, Lane, Made
+from deglare_viewer.sessions import RunTable, UnknownRunError
+
+if TYPE_CHECKING:
+    from deglare.inspection.run import InspectedRun
+
+PREFIX = "/studio"
+KEPT, FRESH = "private, max-age=3600, immutable", "no-store"
+STATIC = {".js": "text/javascript", ".css": "text/css", ".json": "application/json", ".svg": "image/svg+xml"}
+"""What lies in ``static/`` and may be asked for, with its type."""
+
+Teacher = Annotated[str | None, Query(max_length=120)]
+Version = Annotated[str | None, Query(max_length=64)]
+Index = Annotated[int, Query(ge=0)]
+Pixel = Annotated[int, Query(ge=0, le=65535)]
+
+
+class Reading:
+    """The routes of one table of runs."""
+
+    def __init__(self, table: RunTable) -> None:
+        self.table = table
+        self.quick = Lane("quick", at_a_time=3, waiting=64, keep_bytes=192 << 20)
+        self.heavy = Lane("heavy", at_a_time=1, waiting=16, keep_bytes=192 << 20)
+
+    def router(self) -> APIRouter:
+        """All of them."""
+        router = APIRouter(prefix=PREFIX)
+        for path, route in (
+            ("/runs", self.runs),
+            ("/static/{name}", self.static),
+            ("/{run}/manifest", self.manifest),
+            ("/{run}/frames/{frame}/layers", self.layers),
+        ):
+            router.add_api_route(path, route, methods=["GET"])
+        return router
+
+    def runs(self) -> Response:
+        """Every run, with the sentence of those that cannot be opened."""
+        found = [
+            {"id": one.id, "name": one.name, "frames": one.frames, "error": one.fault} for one in self.table.listing()
+        ]
+        return JSONResponse({"runs": found}, headers={"Cache-Control": FRESH})
+
+    def static(self, name: str) -> Response:
+        """A file of the page's own; names are looked up, never joined."""
+        path = next((path for path in static_files() if path.name == name), None)
+        if path is None:
+            raise HTTPException(404, "there is no such file")
+        return FileResponse(path, media_type=STATIC[path.suffix], headers={"Cache-Control": "no-cache"})
+
+    async def manifest(self, run: str, v: Version = None) -> Response:
+        """What the page must know of a run before the first frame."""
+        from deglare.inspection.describing import describe
+
+        return await self.answer(self.quick, run, ("manifest",), lambda r: as_json({**describe(r), "id": run}), v)
+
+    async def layers(self, run: str, frame: int, teacher: Teacher = None, v: Version = None) -> Response:
+        """Every layer of a frame, in one body."""
+        from deglare.inspection.layers import packed
+
+        def make(opened: InspectedRun) -> Made:
+            return Made(packed(opened.layers(name_of(opened, frame), teacher)), "application/octet-stream")
+
+        return await self.answer(self.quick, run, ("layers", frame, teacher), make, v)
+
+    async def answer(
+        self, lane: Lane, id: str, what: tuple[object, ...], make: Callable[[InspectedRun], Made], version: str | None
+    ) -> Response:
+        """What ``make`` makes of the run as it stands now; made once for as long as the run stays as it is."""
+        run = await run_in_threadpool(self.table.run, id)
+        made = await lane.get((id, run.version, *what), lambda: make(run))
+        headers = {"Cache-Control": KEPT if version == run.version else FRESH}
+        if made.filename is not None:
+            headers["Content-Disposition"] = f'attachment; filename="{made.filename}"'
+        return Response(made.body, media_type=made.media_type, headers=headers)
+
+    def close(self) -> None:
+        """Begin nothing more."""
+        self.quick.close()
+        self.heavy.close()
+
+
+def add_routes(app: FastAPI, table: RunTable) -> Reading:
+    """Put the routes into an app, and the sentences that take the place of errors."""
+    reading = Reading(table)
+    app.include_router(reading.router())
+    app.add_exception_handler(DeglareError, lambda _, error: failed(status_of(error), table.said(error)))
+    app.add_exception_handler(RequestValidationError, lambda _, error: failed(400, wrong_question(error)))
+    app.add_exception_handler(HTTPException, _refused)
+    app.add_exception_handler(Exception, _broken)
+    return reading
+
+
+def serve_routes(run_paths: Iterable[Path]) -> FastAPI:
+    """The routes alone, without Gradio."""
+    app = FastAPI(openapi_url=None)
+    add_routes(app, RunTable(run_paths))
+    return app
+
+
+def static_files() -> list[Path]:
+    """The page's own files."""
+    folder = Path(str(files("deglare_viewer"))) / "static"
+    return sorted(path for path in folder.iterdir() if path.suffix in STATIC and path.is_file())
+
+
+def name_of(run: InspectedRun, frame: int) -> str:
+    """The name of a frame by its place."""
+    if not 0 <= frame < len(run.names):
+        raise UnknownRunError(f"{run.name} has no frame {frame}: it has {len(run.names)}")
+    return run.names[frame]
+
+
+def as_json(value: Any) -> Made:
+    """A value as JSON; numbers that JSON does not have are mistakes of ours."""
+    return Made(json.dumps(value, allow_nan=False, separators=(",", ":")).encode(), "application/json")
+
+
+def status_of(error: DeglareError) -> int:
+    """404 not here, 400 a wrong question, 503 later perhaps, 410 the run cannot be read."""
+    for kind, status in ((UnknownRunError, 404), (BusyError, 503), (RequestError, 400), (DataError, 410)):
+        if isinstance(error, kind):
+            return status
+    return 409
+
+
+def wrong_question(error: RequestValidationError) -> str:
+    """What is wrong with the parameters."""
+    first = error.errors()[0]
+    return f"{first['loc'][-1]}: {first['msg']}"
+
+
+def failed(status: int, sentence: str) -> JSONResponse:
+    """An answer that is a sentence."""
+    return JSONResponse({"error": sentence}, status, headers={"Cache-Control": FRESH})
+
+
+def _refused(_: Request, error: Exception) -> Response:
+    return failed(getattr(error, "status_code", 404), str(getattr(error, "detail", "not found")))
+
+
+def _broken(_: Request, error: Exception) -> Response:
+    logging.getLogger(__name__).error("a route failed", exc_info=error)
+    return failed(500, "something went wrong in the server; its terminal says what")

@@ -1,0 +1,202 @@
+"""The runs that a studio shows. Visitors name them by id; where they lie is known here and nowhere else.
+
+A run is opened when it is first asked for, and again whenever its ``run.json`` has changed. One that cannot be opened,
+because it is broken, half-written, newer than this version or gone, stays in the list with a sentence that says so.
+"""
+
+from __future__ import annotations
+
+import re
+import stat
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from os import DirEntry, scandir, stat_result
+from pathlib import Path
+from threading import RLock
+from typing import TYPE_CHECKING
+
+from deglare.data.run_folder import MANIFEST, looks_like_run
+from deglare.errors import DataError, DeglareError, RequestError
+
+if TYPE_CHECKING:
+    from deglare.inspection.run import InspectedRun
+
+Stamp = tuple[int, int, int]
+"""What changes when a file is written anew."""
+
+
+class UnknownRunError(RequestError):
+    """Nobody opened a run of this id."""
+
+
+@dataclass(frozen=True)
+class Listed:
+    """One run as the choosers show it."""
+
+    id: str
+    name: str
+    frames: int
+    fault: str | None
+    """Why it cannot be opened, in one sentence."""
+
+
+@dataclass
+class Entry:
+    """One run of the table."""
+
+    id: str
+    root: Path
+    lock: RLock = field(default_factory=RLock)
+    opened: InspectedRun | None = None
+    stamp: Stamp | None = None
+
+    @property
+    def name(self) -> str:
+        """What people call it: the name of its folder."""
+        return self.root.name
+
+    def run(self) -> InspectedRun:
+        """The run as it stands on disk now. One that cannot be opened is a `DataError` without the server's paths."""
+        from deglare.inspection.run import InspectedRun
+
+        with self.lock:
+            try:
+                stamp = stamp_of(self.root)
+                if self.opened is None or stamp != self.stamp:
+                    self.opened = None
+                    require_own_files(self.root)
+                    self.opened, self.stamp = InspectedRun.open(self.root), stamp
+            except DeglareError as error:
+                raise DataError(self.said(error)) from error
+            return self.opened
+
+    def said(self, text: object) -> str:
+        """A sentence as a visitor may read it: with the run's name, not where it lies."""
+        return str(text).replace(str(self.root), self.name)
+
+
+class RunTable:
+    """The runs by id, in the order in which they were given. Safe to share between threads."""
+
+    def __init__(self, paths: Iterable[Path] = ()) -> None:
+        self._entries: dict[str, Entry] = {}
+        self._lock = RLock()
+        for path in paths:
+            self.add(path)
+
+    def add(self, path: Path) -> str:
+        """Take in a run, and return its id; one that is there already keeps the id that it has."""
+        root = path.resolve()
+        with self._lock:
+            for entry in self._entries.values():
+                if entry.root == root:
+                    return entry.id
+            id = unique(slug(root.name), self._entries)
+            self._entries[id] = Entry(id, root)
+            return id
+
+    def remove(self, id: str) -> None:
+        """Forget a run; its folder stays as it is."""
+        with self._lock:
+            self._entries.pop(id, None)
+
+    @property
+    def ids(self) -> tuple[str, ...]:
+        """In order."""
+        return tuple(self._entries)
+
+    def entry(self, id: object) -> Entry:
+        """One entry; `UnknownRunError` for an id that nobody gave."""
+        entry = self._entries.get(id) if isinstance(id, str) else None
+        if entry is None:
+            raise UnknownRunError("there is no such run here: choose one of the list")
+        return entry
+
+    def run(self, id: object) -> InspectedRun:
+        """The run of an id, opened anew if it has changed."""
+        return self.entry(id).run()
+
+    def said(self, text: object) -> str:
+        """A sentence as a visitor may read it."""
+        for entry in list(self._entries.values()):
+            text = entry.said(text)
+        return str(text)
+
+    def listing(self) -> list[Listed]:
+        """Every run, those that cannot be opened among them."""
+        return [listed(entry) for entry in list(self._entries.values())]
+
+    def first(self) -> str | None:
+        """The first run that can be opened."""
+        return next((one.id for one in self.listing() if one.fault is None), None)
+
+
+def listed(entry: Entry) -> Listed:
+    """A line of the list."""
+    try:
+        return Listed(entry.id, entry.name, len(entry.run().names), None)
+    except DataError as error:
+        return Listed(entry.id, entry.name, 0, str(error))
+
+
+def runs_among(paths: Iterable[Path]) -> list[Path]:
+    """The runs that were named: each a run, or a folder that holds some. A name that leads nowhere is refused."""
+    return [run for path in paths for run in _runs_at(path)]
+
+
+def _runs_at(path: Path) -> list[Path]:
+    if looks_like_run(path):
+        return [path]
+    if not path.is_dir():
+        raise RequestError(f"there is no folder {path}: name the folder of a run, as deglare label writes them")
+    within = sorted(child for child in path.iterdir() if child.is_dir() and looks_like_run(child))
+    if not within:
+        raise RequestError(f"{path} is no run and holds none: make one with deglare label or deglare demo")
+    return within
+
+
+def stamp_of(root: Path) -> Stamp:
+    """What tells one making of a run from the next."""
+    try:
+        found = (root / MANIFEST).stat()
+    except OSError as error:
+        raise DataError(f"the run {root.name} is gone: its folder was moved or removed") from error
+    return found.st_mtime_ns, found.st_size, found.st_ino
+
+
+def require_own_files(root: Path) -> None:
+    """Refuse a run that would show files from elsewhere: a link that leads out of it, or a pipe or device in it."""
+    for entry in _entries_below(root):
+        if entry.is_symlink():
+            if not Path(entry.path).resolve().is_relative_to(root.resolve()):
+                raise DataError(
+                    f"the run {root.name} holds a link that leads out of it ({Path(entry.path).relative_to(root)}): "
+                    "put the file itself there"
+                )
+        elif not _is_plain(entry.stat(follow_symlinks=False)):
+            raise DataError(f"the run {root.name} holds {Path(entry.path).relative_to(root)}, which is no file")
+
+
+def _entries_below(folder: Path) -> Iterator[DirEntry[str]]:
+    with scandir(folder) as entries:
+        for entry in entries:
+            yield entry
+            if entry.is_dir(follow_symlinks=False):
+                yield from _entries_below(Path(entry.path))
+
+
+def _is_plain(found: stat_result) -> bool:
+    return stat.S_ISREG(found.st_mode) or stat.S_ISDIR(found.st_mode)
+
+
+def slug(name: str) -> str:
+    """A name as it may stand in an address: lower case letters, digits, ``-`` and ``_``."""
+    return re.sub(r"[^a-z0-9_]+", "-", name.lower()).strip("-") or "run"
+
+
+def unique(wanted: str, taken: Iterable[str]) -> str:
+    """The name, with a number behind it where it is taken."""
+    there = set(taken)
+    if wanted not in there:
+        return wanted
+    return next(name for name in (f"{wanted}-{number}" for number in range(2, len(there) + 3)) if name not in there)
