@@ -44,6 +44,12 @@ def test_the_card_says_where_roughness_is_cut() -> None:
     assert "\nroughness  highlights cut at GGX alpha 0.004, 0.02 of their surface\n" in card
 
 
+def test_the_card_says_where_angles_are_cut_if_they_are() -> None:
+    card = Protocol(regions=RegionRule(angle_edges_deg=(0, 45, 90))).card()
+    assert "\nangle      between the ray and the normal of the truth's surface, cut at 0, 45, 90 degrees\n" in card
+    assert "\nangle" not in Protocol().card()
+
+
 def test_the_presets_align_and_crop_as_published() -> None:
     stated = {name: (p.alignment, p.crop, p.max_depth_m) for name, p in PROTOCOLS.items()}
     assert stated == {

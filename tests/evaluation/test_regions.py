@@ -118,6 +118,53 @@ def test_as_many_bins_as_a_rule_may_have_are_told_apart() -> None:
         RegionRule(depth_edges_m=tuple(range(256)), roughness_edges=())
 
 
+ANGLES = RegionRule(angle_edges_deg=(0, 30, 60, 90))
+
+
+def test_bins_of_angles_hold_their_near_edge_and_not_their_far_one() -> None:
+    angle = np.array([[0.0, 29.9, 30.0, 60.0, 89.9, 90.0, np.nan]], dtype=np.float32)
+    found = regions_of(flat([2.0] * 7), None, ANGLES, angle)
+    members = {name: np.flatnonzero(mask[0]).tolist() for name, mask in found.items() if name.endswith("degrees")}
+    assert members == {"0-30 degrees": [0, 1], "30-60 degrees": [2], "60-90 degrees": [3, 4]}
+    assert found["all"].all()
+
+
+def test_angles_leave_the_other_regions_as_they_are() -> None:
+    rng = np.random.default_rng(4)
+    size = (12, 17)
+    truth = DepthMap.of_positive(rng.uniform(-1, 12, size))
+    share, roughness = rng.random(size).astype(np.float32), rng.choice([0.004, 0.02, np.nan], size)
+    full = SurfaceLabels(
+        share > 0.3, share, rng.integers(0, 7, size).astype(np.uint8), roughness=roughness.astype(np.float32)
+    )
+    angle = rng.choice([10.0, 40.0, 70.0, 95.0, np.nan], size).astype(np.float32)
+    for labels in (full, replace(full, roughness=None), None):
+        without, found = regions_of(truth, labels), regions_of(truth, labels, ANGLES, angle)
+        for name, mask in without.items():
+            np.testing.assert_array_equal(found[name], mask, err_msg=name)
+        for name, value in (("0-30 degrees", 10), ("30-60 degrees", 40), ("60-90 degrees", 70)):
+            np.testing.assert_array_equal(found[name], truth.valid & (angle == value), err_msg=name)
+
+
+def test_a_rule_without_bins_of_angles_ignores_them_and_one_with_bins_can_do_without_a_map() -> None:
+    angle = np.array([[10.0, 40.0]], dtype=np.float32)
+    assert regions_of(flat([2.0, 2.0]), angle_deg=angle).keys() == regions_of(flat([2.0, 2.0])).keys()
+    found = regions_of(flat([2.0, 2.0]), rule=ANGLES)
+    assert not any(mask.any() for name, mask in found.items() if name.endswith("degrees"))
+
+
+def test_the_kinds_hold_every_region_once_in_the_order_of_tables() -> None:
+    kinds = ANGLES.kinds
+    assert list(kinds) == ["region", "material", "distance", "angle"]
+    assert tuple(name for names in kinds.values() for name in names) == ANGLES.names
+    assert len(set(ANGLES.names)) == len(ANGLES.names)
+
+
+def test_an_angle_map_of_another_size_is_refused() -> None:
+    with pytest.raises(DataError, match="resize both together"):
+        regions_of(flat([2.0, 2.0]), None, ANGLES, np.zeros((2, 2), dtype=np.float32))
+
+
 def test_without_labels_a_pixel_is_neither_reflective_nor_not() -> None:
     found = regions_of(flat([2.0, 3.0]))
     assert {name for name, mask in found.items() if mask.any()} == {"all", "2-3 m", "3-5 m", "boundary"}
@@ -180,6 +227,10 @@ def test_an_unknown_material_is_refused() -> None:
         {"roughness_edges": (0.03, 0.01)},
         {"roughness_edges": (0.01, float("inf"))},
         {"roughness_edges": (float("nan"),)},
+        {"angle_edges_deg": (30.0,)},
+        {"angle_edges_deg": (30.0, 30.0)},
+        {"angle_edges_deg": (0.0, float("nan"))},
+        {"angle_edges_deg": tuple(range(60))},
     ],
 )
 def test_a_rule_that_cuts_nothing_is_refused(rule: dict) -> None:

@@ -32,6 +32,14 @@ def test_a_report_comes_back_from_json_as_it_was(tmp_path: Path) -> None:
     assert Report.from_json(json.loads(json.dumps(REPORT.to_json()))) == REPORT
 
 
+def test_a_report_by_angle_comes_back_and_one_from_before_angles_can_be_read() -> None:
+    by_angle = replace(REPORT, protocol=Protocol(regions=RegionRule(angle_edges_deg=(0.0, 90.0))))
+    assert Report.from_json(json.loads(json.dumps(by_angle.to_json()))) == by_angle
+    value = json.loads(json.dumps(REPORT.to_json()))
+    del value["protocol"]["regions"]["angle_edges_deg"]
+    assert Report.from_json(value) == REPORT
+
+
 def test_a_report_from_before_roughness_was_measured_says_so() -> None:
     value = json.loads(json.dumps(REPORT.to_json()))
     del value["protocol"]["regions"]["roughness_edges"]

@@ -66,6 +66,29 @@ def compare_frame(
     if not eligible.any():
         return None
     regions = region_map(truth, eligible, labels, protocol.regions)
+    return compare_regions(predicted, truth, eligible, regions, protocol, sigma, sequence_scale)
+
+
+def compare_regions(
+    predicted: DepthMap | RelativeDepth,
+    truth: DepthMap,
+    eligible: Bool[np.ndarray, "h w"],
+    regions: RegionMap,
+    protocol: Protocol,
+    sigma: Float32[np.ndarray, "h w"] | None = None,
+    sequence_scale: float | None = None,
+) -> Comparison:
+    """As `compare_frame` once regions are cut, which several predictions of one frame need only once.
+
+    Args:
+        predicted: at the size of the truth.
+        truth: of the frame.
+        eligible: what `Protocol.eligible` says of the truth.
+        regions: of the eligible pixels.
+        protocol: its sizes and regions are not looked at again.
+        sigma: uncertainty of the prediction, in any unit.
+        sequence_scale: the scene's factor, for the alignment ``median-sequence``.
+    """
     compared = predicted.valid & eligible
     aligned = Aligned(truth.metres, 1.0)
     if compared.any():

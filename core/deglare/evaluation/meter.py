@@ -59,7 +59,10 @@ class Meter:
         sequence_scale: float | None = None,
     ) -> None:
         """Compare one more frame; frames of one scene come in order of time."""
-        result = compare_frame(predicted, truth, labels, self.protocol, sigma, sequence_scale)
+        self.take(scene, name, compare_frame(predicted, truth, labels, self.protocol, sigma, sequence_scale))
+
+    def take(self, scene: str, name: str, result: Comparison | None) -> None:
+        """Add a frame that was compared under the meter's protocol; None is one without truth in range."""
         if result is None:
             self.counts["no truth in range"] += 1
             return

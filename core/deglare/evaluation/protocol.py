@@ -93,6 +93,7 @@ class Protocol:
             "roughness": _roughness_text(rule.roughness_edges),
             "boundary": f"within {rule.boundary_width_px} px of neighbours whose depths differ by more than "
             f"{100 * rule.boundary_jump:g} %",
+            **_angle_line(rule.angle_edges_deg),
             "intervals": f"95 %, percentile bootstrap, {self.resamples} resamples, seed {self.seed}"
             if self.resamples
             else "none",
@@ -114,6 +115,14 @@ def _roughness_text(edges: tuple[float, ...]) -> str:
     if not edges:
         return "not told apart"
     return f"highlights cut at GGX alpha {', '.join(f'{edge:g}' for edge in edges)} of their surface"
+
+
+def _angle_line(edges: tuple[float, ...]) -> dict[str, str]:
+    """A line only where angles are told apart."""
+    if not edges:
+        return {}
+    cuts = ", ".join(f"{edge:g}" for edge in edges)
+    return {"angle": f"between the ray and the normal of the truth's surface, cut at {cuts} degrees"}
 
 
 def _crop_text(crop: Crop) -> str:

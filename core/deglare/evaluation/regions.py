@@ -1,4 +1,4 @@
-"""Which regions each pixel lies in: reflective or not, highlight by roughness, boundary, material, distance.
+"""Which regions each pixel lies in: reflective or not, highlight by roughness, boundary, material, distance, angle.
 
 Regions overlap, so a pixel carries one code that names all of its regions at once, and a small table says which codes
 belong to which region. Sums by code are then sums by region after one little matrix product.
@@ -6,12 +6,13 @@ belong to which region. Sums by code are then sums by region after one little ma
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
 
 import numpy as np
-from jaxtyping import Bool, Float32, Float64, UInt8, UInt16
+from jaxtyping import Bool, Float32, Float64, Shaped, UInt8, UInt16
 
 from deglare.errors import DataError, RequestError
 from deglare.types import HIGHLIGHT_SHARE, DepthMap, Material, SurfaceLabels
@@ -20,8 +21,8 @@ REFLECTIVE, HIGHLIGHT, BOUNDARY = 1, 2, 4
 MATERIAL_SHIFT, DISTANCE_SHIFT = 3, 6
 MATERIALS = 8
 """Places for materials in a code: `Material` has fewer, higher codes in a file are an error."""
-MAX_BINS, MAX_PAIRS = 256, 1023
-"""Bins of distance or of roughness, which are counted in 8 bits, and pairs of them, whose codes fit 16."""
+MAX_BINS, MAX_COMBINED = 256, 1023
+"""Bins of distance, roughness or angle, which are counted in 8 bits, and bins of all three, whose codes fit 16."""
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,9 @@ class RegionRule:
     """Neighbours (left-right, up-down) whose depths differ by more than this share of the nearer one."""
     boundary_width_px: int = 2
     """Pixels on either side of such a jump that belong to the boundary."""
+    angle_edges_deg: tuple[float, ...] = ()
+    """Bins of the angle between the ray and the normal of the true surface, near edge included, far edge not. Empty:
+    angles are not told apart."""
 
     def __post_init__(self) -> None:
         edges = self.depth_edges_m
@@ -48,11 +52,14 @@ class RegionRule:
         alphas = (0.0, *self.roughness_edges, np.inf)
         if not all(a < b for a, b in pairwise(alphas)):  # false for NaN too
             raise RequestError(f"roughness bins need rising edges above 0, not {self.roughness_edges}")
-        bins = len(edges) + 1, len(self.alphas) + 1
-        if max(bins) > MAX_BINS or bins[0] * bins[1] > MAX_PAIRS:
+        angles = self.angle_edges_deg
+        if len(angles) == 1 or not all(a < b for a, b in pairwise(angles)):
+            raise RequestError(f"bins of angles need at least two rising edges in degrees, or none, not {angles}")
+        bins = len(edges) + 1, len(self.alphas) + 1, len(angles) + 1
+        if max(bins) > MAX_BINS or math.prod(bins) > MAX_COMBINED:
             raise RequestError(
-                f"{len(edges)} edges of distance and {len(self.roughness_edges)} of roughness cut too finely: "
-                "name fewer of them"
+                f"{len(edges)} edges of distance, {len(self.roughness_edges)} of roughness and {len(angles)} of angles "
+                "cut too finely: name fewer of them"
             )
         if self.boundary_jump <= 0 or self.boundary_width_px < 1:
             raise RequestError("a boundary needs a jump above 0 and a width of at least one pixel")
@@ -60,10 +67,18 @@ class RegionRule:
     @property
     def names(self) -> tuple[str, ...]:
         """Every region, in the order of tables."""
-        edges = self.depth_edges_m
-        bins = (f"{near:g}-{far:g} m" for near, far in pairwise(edges))
+        return tuple(name for names in self.kinds.values() for name in names)
+
+    @property
+    def kinds(self) -> dict[str, tuple[str, ...]]:
+        """The regions by what tells them apart."""
         surfaces = ("all", "reflective", "non-reflective", "highlight", "reflective, no highlight", "boundary")
-        return (*surfaces, *self._roughness_names, *(m.name.lower() for m in Material), *bins)
+        return {
+            "region": (*surfaces, *self._roughness_names),
+            "material": tuple(m.name.lower() for m in Material),
+            "distance": tuple(f"{near:g}-{far:g} m" for near, far in pairwise(self.depth_edges_m)),
+            "angle": tuple(f"{least:g}-{most:g} degrees" for least, most in pairwise(self.angle_edges_deg)),
+        }
 
     @property
     def alphas(self) -> tuple[float, ...]:
@@ -74,6 +89,11 @@ class RegionRule:
     def roughness_step(self) -> int:
         """How many codes there are without a roughness, and how many each bin of roughness adds."""
         return (len(self.depth_edges_m) + 1) << DISTANCE_SHIFT
+
+    @property
+    def angle_step(self) -> int:
+        """How many codes there are without an angle, and how many each bin of angles adds."""
+        return self.roughness_step * (len(self.alphas) + 1)
 
     @property
     def _roughness_names(self) -> tuple[str, ...]:
@@ -96,14 +116,16 @@ class Known:
     material: bool = False
     roughness: bool = False
     """Of highlights, so the share is known too."""
+    angle: bool = False
 
     @classmethod
-    def of(cls, labels: SurfaceLabels | None) -> Known:
+    def of(cls, labels: SurfaceLabels | None, has_angle: bool = False) -> Known:
         """The layers that are there."""
         if labels is None:
-            return cls()
+            return cls(angle=has_angle)
         has_share = labels.specular_share is not None
-        return cls(True, has_share, labels.material is not None, has_share and labels.roughness is not None)
+        has_roughness = has_share and labels.roughness is not None
+        return cls(True, has_share, labels.material is not None, has_roughness, has_angle)
 
 
 @dataclass(frozen=True, eq=False)
@@ -121,22 +143,42 @@ class RegionMap:
 
 
 def regions_of(
-    truth: DepthMap, labels: SurfaceLabels | None = None, rule: RegionRule | None = None
+    truth: DepthMap,
+    labels: SurfaceLabels | None = None,
+    rule: RegionRule | None = None,
+    angle_deg: Float32[np.ndarray, "h w"] | None = None,
 ) -> dict[str, Bool[np.ndarray, "h w"]]:
     """Masks by name. A region of which nothing is known in this frame has an empty mask."""
-    regions = region_map(truth, truth.valid, labels, rule or RegionRule())
+    regions = region_map(truth, truth.valid, labels, rule or RegionRule(), angle_deg)
     return {name: regions.mask(name) for name in regions.names}
 
 
 def region_map(
-    truth: DepthMap, eligible: Bool[np.ndarray, "h w"], labels: SurfaceLabels | None, rule: RegionRule
+    truth: DepthMap,
+    eligible: Bool[np.ndarray, "h w"],
+    labels: SurfaceLabels | None,
+    rule: RegionRule,
+    angle_deg: Float32[np.ndarray, "h2 w2"] | None = None,
 ) -> RegionMap:
-    """Codes of the pixels that are ``eligible`` for comparison; the others get the code outside every region."""
+    """Codes of the pixels that are ``eligible`` for comparison; the others get the code outside every region.
+
+    Args:
+        truth: Tells distance and boundary.
+        eligible: Pixels that are compared.
+        labels: What is known about the surfaces.
+        rule: How regions are cut.
+        angle_deg: Between the ray and the normal, as `deglare.geometry.incidence.incidence_degrees` gives it; NaN is
+            unknown. Where the rule has no bins of angles it says nothing.
+    """
     codes = boundary_of(truth, rule.boundary_jump, rule.boundary_width_px).view(np.uint8) * np.uint16(BOUNDARY)
     codes |= _bins(truth.metres, rule.depth_edges_m) * np.uint16(1 << DISTANCE_SHIFT)
-    known = Known.of(labels)
+    known = Known.of(labels, angle_deg is not None)
+    if angle_deg is not None:
+        _require_size([angle_deg], truth.size_hw)
+        codes += _bins(angle_deg, rule.angle_edges_deg) * np.uint16(rule.angle_step)
     if labels is not None:
-        _require_size(labels, truth.size_hw)
+        parts = (labels.reflective, labels.specular_share, labels.material, labels.roughness)
+        _require_size([part for part in parts if part is not None], truth.size_hw)
         codes |= labels.reflective.view(np.uint8)
         if labels.specular_share is not None:
             highlight = labels.specular_share >= rule.highlight_share
@@ -191,19 +233,21 @@ def _known_materials(material: UInt8[np.ndarray, "h w"]) -> UInt8[np.ndarray, "h
     return material
 
 
-def _require_size(labels: SurfaceLabels, size_hw: tuple[int, int]) -> None:
-    for part in (labels.reflective, labels.specular_share, labels.material, labels.roughness):
-        if part is not None and part.shape != size_hw:
+def _require_size(parts: list[Shaped[np.ndarray, "..."]], size_hw: tuple[int, int]) -> None:
+    for part in parts:
+        if part.shape != size_hw:
             raise DataError(f"labels are {part.shape} but depth is {size_hw}: resize both together")
 
 
 @lru_cache(maxsize=64)
 def _members(rule: RegionRule, known: Known) -> Float64[np.ndarray, "r c"]:
     """Which codes belong to which region; what is not known in a frame has no codes."""
-    step = rule.roughness_step
-    codes = np.arange(step * (len(rule.alphas) + 1 if known.roughness else 1))
+    step, angles = rule.roughness_step, len(rule.angle_edges_deg)
+    roughnesses = len(rule.alphas) + 1 if known.roughness or known.angle else 1
+    codes = np.arange(step * roughnesses * (angles + 1 if known.angle else 1))
     reflective, highlight = codes & REFLECTIVE > 0, codes & HIGHLIGHT > 0
     material, distance = codes >> MATERIAL_SHIFT & MATERIALS - 1, codes % step >> DISTANCE_SHIFT
+    roughness, angle = codes % rule.angle_step // step, codes // rule.angle_step
     rows = [
         np.ones_like(reflective),
         reflective & known.labels,
@@ -211,9 +255,10 @@ def _members(rule: RegionRule, known: Known) -> Float64[np.ndarray, "r c"]:
         highlight & known.share,
         reflective & ~highlight & known.share,
         codes & BOUNDARY > 0,
-        *(codes // step == i for i in range(1, len(rule.alphas) + 1)),
+        *((roughness == i) & known.roughness for i in range(1, len(rule.alphas) + 1)),
         *((material == m) & known.material for m in Material),
         *(distance == i for i in range(1, len(rule.depth_edges_m))),
+        *(angle == i for i in range(1, angles)),
     ]
     members = np.pad(np.stack(rows).astype(np.float64), ((0, 0), (0, 1)))
     members.setflags(write=False)

@@ -157,7 +157,8 @@ def _protocol(value: dict[str, Any]) -> Protocol:
     """JSON has lists where the protocol has tuples."""
     rule = dict(value["regions"])
     rule["depth_edges_m"] = tuple(rule["depth_edges_m"])
-    rule["roughness_edges"] = tuple(rule.get("roughness_edges", ()))  # older reports were not cut by roughness
+    for edges in ("roughness_edges", "angle_edges_deg"):
+        rule[edges] = tuple(rule.get(edges, ()))  # older reports were cut by neither
     size = value["size_hw"]
     return Protocol(**{**value, "regions": RegionRule(**rule), "size_hw": None if size is None else (size[0], size[1])})
 

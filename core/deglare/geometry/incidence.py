@@ -1,4 +1,4 @@
-"""How squarely a surface is looked at: the weights of votes that fusion takes by default."""
+"""How squarely a surface is looked at: the weights of votes that fusion takes by default, and angles in degrees."""
 
 from __future__ import annotations
 
@@ -10,6 +10,9 @@ from deglare.types import Camera, DepthMap
 LEAST_WEIGHT = 0.05
 """Of a surface seen edge-on, or whose direction is not known."""
 
+LEAST_COSINE = 1e-4
+"""Nothing that is seen is seen wholly edge-on."""
+
 CLIFF = np.float32(1e9)
 """A step in 1/m after which a surface is seen edge-on, whatever else is known; its square is still a float32."""
 
@@ -20,6 +23,18 @@ def incidence_weights(depth: DepthMap, camera: Camera) -> Float32[np.ndarray, "h
     Normals come from the depth itself. Inverse depth is linear on planes, so its steps from pixel to pixel give the
     normal directly; of the steps to either side the smaller is taken, so that the edges of things stay sharp.
     """
+    return np.clip(_cosine(depth, camera)[0], LEAST_WEIGHT, 1) * depth.valid
+
+
+def incidence_degrees(depth: DepthMap, camera: Camera) -> Float32[np.ndarray, "h w"]:
+    """The angle between the ray and the normal, 0 head-on, below 90; NaN without depth or without a neighbour."""
+    cosine, known = _cosine(depth, camera)
+    degrees = np.degrees(np.arccos(np.clip(cosine, np.float32(LEAST_COSINE), 1)))
+    return np.where(known, degrees, np.float32(np.nan))
+
+
+def _cosine(depth: DepthMap, camera: Camera) -> tuple[Float32[np.ndarray, "h w"], Bool[np.ndarray, "h w"]]:
+    """As far as steps tell it, and where there are steps along both sides."""
     inverse = np.divide(1, depth.metres, out=np.zeros_like(depth.metres), where=depth.valid)
     along_x, along_y = (_steps(inverse, depth.valid, axis) for axis in (1, 0))
     x = (np.arange(depth.size_hw[1]) - camera.cx).astype(np.float32)
@@ -29,7 +44,7 @@ def incidence_weights(depth: DepthMap, camera: Camera) -> Float32[np.ndarray, "h
     squares = normal_x * normal_x + normal_y * normal_y + normal_z * normal_z
     squares *= (x / np.float32(camera.fx)) ** 2 + (y / np.float32(camera.fy)) ** 2 + 1
     cosine = inverse / np.sqrt(np.maximum(squares, np.finfo(np.float32).tiny))
-    return np.clip(cosine, LEAST_WEIGHT, 1) * depth.valid
+    return cosine, depth.valid & (along_x != CLIFF) & (along_y != CLIFF)
 
 
 def _steps(
