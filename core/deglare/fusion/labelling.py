@@ -11,7 +11,7 @@ frames and the volume, however many frames there are.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from functools import cache
 from pathlib import Path
@@ -35,6 +35,7 @@ from deglare.fusion.importing import import_frame, import_surfaces, poses_of, ru
 from deglare.fusion.labels import Labels
 from deglare.fusion.levels import levels_of, quantile_threshold
 from deglare.fusion.settings import LabelSettings
+from deglare.fusion.settings_files import described
 from deglare.fusion.staging import Announce, Key, each_frame, make_frames, silently
 from deglare.fusion.threads import in_order, usable_threads
 from deglare.fusion.uncertainty import UncertaintyMap
@@ -311,20 +312,6 @@ class Labelling:
     def _median_sigma(self, names: Sequence[str]) -> float:
         """Of the uncertainty over some frames, in metres."""
         return quantile_threshold(in_order(self._uncertainty, names, self.threads), 0.5)
-
-
-def described(settings: Any) -> dict[str, Any]:
-    """A dataclass as JSON, with the name of its class: two kinds with equal fields are told apart."""
-    return {"kind": type(settings).__name__, **_jsonable(asdict(settings))}
-
-
-def _jsonable(value: object) -> Any:
-    """Nested settings as JSON has them."""
-    if isinstance(value, Mapping):
-        return {str(key): _jsonable(one) for key, one in value.items()}
-    if isinstance(value, tuple | list):
-        return [_jsonable(one) for one in value]
-    return str(value) if isinstance(value, Path) else value
 
 
 def identity_of(teacher: Teacher) -> dict[str, Any]:

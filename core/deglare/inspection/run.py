@@ -1,0 +1,298 @@
+"""A run that somebody looks at: opened once, checked, and read frame by frame by as many as like."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+
+from deglare.data.files import read_png8, read_png16, read_rgb, read_text
+from deglare.data.folders import file_names
+from deglare.data.run_folder import MANIFEST, Manifest, RunFolder
+from deglare.errors import DataError, RequestError
+from deglare.fusion.evidence import Levels
+from deglare.fusion.settings_files import name_of
+from deglare.geometry.mesh import Mesh
+from deglare.geometry.raycasting import RayCaster
+from deglare.inspection.kept import Kept
+from deglare.inspection.layers import HIGHLIGHT, REFLECTIVE, FrameLayers, Millimetres
+from deglare.inspection.making import FUSE, Making
+from deglare.networks.disparity import MetricRange
+from deglare.types import HIGHLIGHT_SHARE, Camera, Rigid, require_rigid
+
+Read = TypeVar("Read", bound=np.ndarray)
+Made = TypeVar("Made")
+FrameId = int | str
+"""A frame's place in `InspectedRun.names`, or its name."""
+
+HIGHLIGHT_FROM = round(HIGHLIGHT_SHARE * 255 + 0.5)
+"""The least code of ``specular/*.png`` that is a highlight."""
+
+
+@dataclass(frozen=True, eq=False)
+class InspectedRun:
+    """A finished run, read-only. Several threads may use one; what it says stays as it was when it was opened."""
+
+    folder: RunFolder
+    manifest: Manifest
+    making: Making
+    version: str
+    """Changes when ``run.json`` is written, and with it when labels change."""
+    poses: dict[str, Rigid]
+    """``world_T_cam`` of every frame, in order of time."""
+    kept: Kept
+    _stamp: tuple[int, int] = field(repr=False)
+
+    @classmethod
+    def open(cls, path: Path | str) -> InspectedRun:
+        """Open a run; a `DataError` of one sentence where it is none, damaged, half-written or too new."""
+        folder = RunFolder(Path(path).resolve())
+        if not folder.has_manifest:
+            raise DataError(f"{path} is no run: it has no {MANIFEST}; make one with deglare label, or deglare demo")
+        stamp = _stamp_of(folder)
+        text = read_text(folder.root / MANIFEST)
+        manifest = _parsed(text)
+        making = Making.of(manifest)
+        poses = _required_poses(manifest)
+        version = hashlib.sha256(f"{stamp} {text}".encode()).hexdigest()[:12]
+        run = cls(folder, manifest, making, version, poses, Kept(folder), stamp)
+        run._require_files()
+        return run
+
+    def current(self) -> InspectedRun:
+        """This run as it is on disk now: itself where nothing was written since, else opened anew.
+
+        While labels are being written it is a `DataError`; this object goes on reading until they are done.
+        """
+        if self.folder.has_manifest and _stamp_of(self.folder) == self._stamp:
+            return self
+        fresh = InspectedRun.open(self.root)
+        if _before_fusion(fresh.manifest) != _before_fusion(self.manifest):
+            return fresh
+        return InspectedRun(
+            fresh.folder, fresh.manifest, fresh.making, fresh.version, fresh.poses, self.kept, fresh._stamp
+        )
+
+    @property
+    def root(self) -> Path:
+        """The folder."""
+        return self.folder.root
+
+    @property
+    def name(self) -> str:
+        """Of the folder."""
+        return self.root.name
+
+    @cached_property
+    def names(self) -> tuple[str, ...]:
+        """Frames in order of time."""
+        return tuple(self.poses)
+
+    @property
+    def camera(self) -> Camera:
+        """Of every frame, in pixels of every layer."""
+        return self.manifest.camera
+
+    @property
+    def teachers(self) -> tuple[str, ...]:
+        """Whose predictions there are."""
+        return self.making.teachers
+
+    @property
+    def base(self) -> str:
+        """The teacher whose depth was fused."""
+        return self.making.base
+
+    @property
+    def strategy(self) -> str | None:
+        """The name of the strategy that made the labels; None where there are none."""
+        return None if self.making.strategy is None else name_of(self.making.strategy)
+
+    @property
+    def projected_range(self) -> MetricRange:
+        """Projected depth outside is taken for none."""
+        return self.making.projected_range
+
+    @property
+    def levels(self) -> Levels:
+        """Medians over the run, see `medians_of`; found once."""
+        from deglare.inspection.survey import medians_of
+
+        return self.kept.levels(lambda: medians_of(self))
+
+    @property
+    def has_fused(self) -> bool:
+        """Whether there are labels."""
+        return self.making.strategy is not None
+
+    @cached_property
+    def has_truth(self) -> bool:
+        """Whether every frame has true depth."""
+        return self._has_all("depth")
+
+    @cached_property
+    def has_regions(self) -> bool:
+        """Whether every frame has a reflective mask."""
+        return self._has_all("regions")
+
+    @cached_property
+    def has_specular(self) -> bool:
+        """Whether every frame has the share of mirrored light."""
+        return self.has_regions and self._has_all("specular")
+
+    @cached_property
+    def has_materials(self) -> bool:
+        """Whether every frame has materials."""
+        return self.has_regions and self._has_all("material")
+
+    def frame(self, frame: FrameId) -> str:
+        """The name of a frame; a `RequestError` where there is none of that number or name."""
+        if isinstance(frame, int):
+            if not 0 <= frame < len(self.names):
+                raise RequestError(f"there is no frame {frame}: {self.name} has {len(self.names)}, counted from 0")
+            return self.names[frame]
+        if frame not in self.poses:
+            raise RequestError(f"there is no frame '{frame[:60]}' in {self.name}")
+        return frame
+
+    def teacher(self, teacher: str | None = None) -> str:
+        """The name of a teacher, the base if none is given; a `RequestError` where there is none of that name."""
+        if teacher is None:
+            return self.base
+        if teacher not in self.teachers:
+            raise RequestError(f"'{teacher[:60]}' is none of the teachers {', '.join(self.teachers)}")
+        return teacher
+
+    def layers(self, frame: FrameId, teacher: str | None = None) -> FrameLayers:
+        """Decode one frame; a file that is gone since is a `DataError`."""
+        name = self.frame(frame)
+        return FrameLayers(
+            rgb=self.read(self.folder.color(name), read_rgb),
+            predicted_mm=self.predicted_mm(name, teacher),
+            projected_mm=self.depth_mm(name, "projected"),
+            uncertainty_mm=self.read(self.folder.layer("uncertainty", name), read_png16),
+            fused_mm=self.depth_mm(name, "fused") if self.has_fused else None,
+            source=self.read(self.folder.layer("source", name), read_png8) if self.has_fused else None,
+            truth_mm=self.depth_mm(name, "depth") if self.has_truth else None,
+            regions=self.regions(name),
+        )
+
+    def predicted_mm(self, frame: FrameId, teacher: str | None = None) -> Millimetres:
+        """Predicted depth in millimetres, 0 = none; the frames that were asked for last are kept."""
+        name, chosen = self.frame(frame), self.teacher(teacher)
+        path = self.folder.predicted(chosen, name)
+        return self.kept.predicted.get((chosen, name), lambda: _without_code(self.read(path, read_png16)))
+
+    def depth_mm(self, frame: FrameId, layer: str) -> Millimetres:
+        """One of ``projected``, ``fused`` and ``depth`` in millimetres, 0 = none."""
+        return _without_code(self.read(self.folder.layer(layer, self.frame(frame)), read_png16))
+
+    def regions(self, frame: FrameId) -> np.ndarray | None:
+        """Codes as in `FrameLayers.regions`; None where nothing is known."""
+        if not self.has_regions:
+            return None
+        name = self.frame(frame)
+        codes = (self.read(self.folder.layer("regions", name), read_png8) > 0).astype(np.uint8) * np.uint8(REFLECTIVE)
+        if self.has_specular:
+            codes[self.read(self.folder.layer("specular", name), read_png8) >= HIGHLIGHT_FROM] = HIGHLIGHT
+        return codes
+
+    def materials(self, frame: FrameId) -> np.ndarray | None:
+        """`Material` codes; None where they are not known."""
+        name = self.frame(frame)
+        return self.read(self.folder.layer("material", name), read_png8) if self.has_materials else None
+
+    def mesh(self) -> Mesh:
+        """The fused surface."""
+        return self._with_mesh(self.kept.mesh)
+
+    def projector(self) -> RayCaster:
+        """The fused surface, ready for rays."""
+        return self._with_mesh(self.kept.projector)
+
+    def read(self, path: Path, decode: Callable[[Path], Read]) -> Read:
+        """Decode one image of the run; one that is gone, or of another size, is a `DataError`."""
+        try:
+            pixels = decode(path)
+        except DataError as error:
+            if path.is_file():
+                raise
+            raise DataError(f"{self._said(path)} of {self._gone}") from error
+        if pixels.shape[:2] != self.camera.size_hw:
+            raise DataError(
+                f"{self._said(path)} of {self.name} is {pixels.shape[1]}x{pixels.shape[0]} but the run's frames are "
+                f"{self.camera.size_hw[1]}x{self.camera.size_hw[0]}: make the run again"
+            )
+        return pixels
+
+    def _with_mesh(self, make: Callable[[], Made]) -> Made:
+        try:
+            return make()
+        except DataError as error:
+            if self.folder.mesh.is_file():
+                raise
+            raise DataError(f"{self.folder.mesh.name} of {self._gone}") from error
+
+    @property
+    def _gone(self) -> str:
+        return f"{self.name} is gone: was the run moved or deleted while it was open?"
+
+    def _has_all(self, layer: str) -> bool:
+        return {f"{name}.png" for name in self.names} <= set(file_names(self.root / layer))
+
+    def _require_files(self) -> None:
+        """A `DataError` that names the first file of a finished stage that is not there."""
+        folders = [f"predicted/{teacher}" for teacher in self.teachers] + ["projected", "uncertainty"]
+        folders += ["fused", "source"] if self.has_fused else []
+        wanted = {folder: [f"{name}.png" for name in self.names] for folder in folders}
+        wanted["color"] = [f"{name}.jpg" for name in self.names]
+        wanted["."] = [self.folder.mesh.name]
+        for folder, files in wanted.items():
+            missing = sorted(set(files) - set(file_names(self.root / folder)))
+            if missing:
+                raise DataError(
+                    f"{self.name} lacks {len(missing)} of the files in {folder} ({missing[0]}): put them back, or make "
+                    "the run again in another folder"
+                )
+
+    def _said(self, path: Path) -> str:
+        """A file as messages name it."""
+        return path.relative_to(self.root).as_posix()
+
+
+def _parsed(text: str) -> Manifest:
+    try:
+        return Manifest.from_json(json.loads(text))
+    except (ValueError, RecursionError) as error:
+        raise DataError(f"{MANIFEST} is damaged ({error}): make the run again") from error
+
+
+def _required_poses(manifest: Manifest) -> dict[str, Rigid]:
+    poses = {name: pose for name, pose in manifest.poses.items() if pose is not None}
+    if not poses or len(poses) < len(manifest.poses):
+        raise DataError(f"{MANIFEST} has frames without poses, or none at all: make the run again")
+    for name, pose in poses.items():
+        require_rigid(pose, f"the pose of frame {name}")
+    return poses
+
+
+def _before_fusion(manifest: Manifest) -> dict[str, object]:
+    """What the surface depends on."""
+    return {**manifest.to_json(), "stages": {name: one for name, one in manifest.stages.items() if name != FUSE}}
+
+
+def _stamp_of(folder: RunFolder) -> tuple[int, int]:
+    found = (folder.root / MANIFEST).stat()
+    return found.st_mtime_ns, found.st_size
+
+
+def _without_code(steps: Millimetres) -> Millimetres:
+    """65535 is no depth in 7-Scenes' files: 0, as everywhere else."""
+    steps[steps == 65535] = 0
+    return steps

@@ -1,0 +1,137 @@
+"""One look over a whole run: the medians that strategies need, one range of depth, and one bar for each frame."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+from jaxtyping import Float64, Int64
+
+from deglare.data.files import UNKNOWN_UNCERTAINTY, read_png16
+from deglare.fusion.blends import MEDIAN
+from deglare.fusion.evidence import Evidence, Levels, Needs
+from deglare.fusion.levels import levels_of
+from deglare.fusion.threads import in_order, usable_threads
+from deglare.inspection.layers import Millimetres, metres_of, sigma_of
+from deglare.networks.disparity import INDOOR
+from deglare.pictures import DepthRange
+from deglare.progress import Progress, quiet
+
+if TYPE_CHECKING:
+    from deglare.inspection.run import InspectedRun
+
+FRAMES_FOR_MEDIANS = 60
+FRAMES_FOR_BARS = 240
+"""Longer runs are looked at every n-th frame, so that a page opens as soon for an hour's walk as for a minute's."""
+
+MEDIANS = Needs(uncertainty=True, sigma_quantile=MEDIAN, gap_quantile=MEDIAN)
+STEPS = 1 << 16
+BEYOND = 0.01
+
+
+@dataclass(frozen=True, eq=False)
+class Survey:
+    """What a page shows of a run before any frame."""
+
+    shown: DepthRange
+    """One range of colours: all but the nearest and farthest hundredth of predicted, projected and true depth."""
+    beyond: float
+    """Share of that depth that lies outside."""
+    bars: tuple[float | None, ...]
+    """One a frame, None where it was not looked at or has no such pixel."""
+    bars_say: str
+
+
+@dataclass(frozen=True, eq=False)
+class _Frame:
+    """What one frame adds."""
+
+    counts: Int64[np.ndarray, " steps"]
+    """Of depth in millimetres."""
+    bar: float | None
+
+
+def medians_of(run: InspectedRun) -> Levels:
+    """Medians of uncertainty and gap: those its labels were made with, else of at most `FRAMES_FOR_MEDIANS` frames."""
+    known = run.making.medians
+    if known.sigma_m is not None and known.gap is not None:
+        return known
+
+    def evidence(name: str) -> Evidence:
+        return Evidence(
+            metres_of(run.predicted_mm(name)),
+            metres_of(run.depth_mm(name, "projected")),
+            sigma_of(run.read(run.folder.layer("uncertainty", name), read_png16)),
+            projected_range=run.projected_range,
+        )
+
+    found = levels_of(MEDIANS, in_order(evidence, every_nth(run.names, FRAMES_FOR_MEDIANS), usable_threads()))
+    given = {name: value for name, value in vars(known).items() if value is not None}
+    return replace(found, **given)
+
+
+def survey(run: InspectedRun, progress: Progress = quiet) -> Survey:
+    """Look at every frame of a run, at every n-th of a long one."""
+    chosen = every_nth(run.names, FRAMES_FOR_BARS)
+    counts, bars = np.zeros(STEPS, dtype=np.int64), dict.fromkeys(run.names)
+    looked = in_order(lambda name: _look(run, name), chosen, usable_threads())
+    for done, (name, frame) in enumerate(zip(chosen, looked, strict=True), start=1):
+        counts += frame.counts
+        bars[name] = frame.bar
+        progress(done, len(chosen))
+    near, far = _range_of(counts)
+    total = max(int(counts.sum()), 1)
+    beyond = 1 - counts[round(near * 1000) : round(far * 1000) + 1].sum() / total
+    return Survey(DepthRange(near, max(far, near + 1e-3)), float(beyond), tuple(bars.values()), bars_say(run))
+
+
+def bars_say(run: InspectedRun) -> str:
+    """What the bars are, as a legend has it."""
+    if run.has_truth:
+        return f"error on reflective pixels (Abs Rel of {run.base})" if run.has_regions else f"Abs Rel of {run.base}"
+    return "disagreement of the teachers (median sigma, m)"
+
+
+def every_nth(names: Sequence[str], most: int) -> tuple[str, ...]:
+    """At most ``most`` of them, evenly spread, from the first."""
+    return tuple(names[:: max(1, -(-len(names) // most))])
+
+
+def _look(run: InspectedRun, name: str) -> _Frame:
+    predicted, projected = run.predicted_mm(name), run.depth_mm(name, "projected")
+    truth = run.depth_mm(name, "depth") if run.has_truth else None
+    shown = [predicted, projected] + ([] if truth is None else [truth])
+    counts = np.bincount(np.concatenate([steps.ravel() for steps in shown]), minlength=STEPS)
+    counts[0] = 0  # none
+    return _Frame(counts, _disagreement(run, name) if truth is None else _error(run, name, predicted, truth))
+
+
+def _error(run: InspectedRun, name: str, predicted: Millimetres, truth: Millimetres) -> float | None:
+    """Abs Rel over reflective pixels, as evaluation compares them; over all where no mask is known."""
+    p, g = predicted * np.float32(0.001), truth * np.float32(0.001)
+    compared = (predicted > 0) & (g > np.float32(INDOOR.nearest_m)) & (g < np.float32(INDOOR.farthest_m))
+    regions = run.regions(name)
+    if regions is not None:
+        compared &= regions > 0
+    if not compared.any():
+        return None
+    target = g[compared]
+    clamped = np.clip(p[compared], np.float32(INDOOR.nearest_m), np.float32(INDOOR.farthest_m))
+    return float(np.mean(np.abs(clamped - target) / target, dtype=np.float64))
+
+
+def _disagreement(run: InspectedRun, name: str) -> float | None:
+    steps = run.read(run.folder.layer("uncertainty", name), read_png16)
+    known = steps[steps != UNKNOWN_UNCERTAINTY]
+    return float(np.median(known)) / 1000 if known.size else None
+
+
+def _range_of(counts: Int64[np.ndarray, " steps"]) -> tuple[float, float]:
+    """Metres below which all but the outer hundredths of some depth lie; 0 to 1 where there is none."""
+    ranks: Float64[np.ndarray, " steps"] = np.cumsum(counts, dtype=np.float64)
+    if not ranks[-1]:
+        return 0.0, 1.0
+    near, far = np.searchsorted(ranks, [BEYOND * ranks[-1], (1 - BEYOND) * ranks[-1]])
+    return float(near) / 1000, float(far) / 1000
