@@ -6,7 +6,7 @@ Mitsuba is a development dependency; nothing else imports this file.
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -15,6 +15,22 @@ from jaxtyping import Float32, Float64
 from deglare.errors import RequestError
 from deglare.rooms.scene import FACE_AXES, FACE_U, FACE_V, Box, RoomScene, Surface
 from deglare.types import Camera, Material, Rigid
+
+
+@dataclass(frozen=True, eq=False)
+class ReferenceView:
+    """What Mitsuba sees."""
+
+    radiance: Float32[np.ndarray, "h w 3"]
+    """Linear."""
+    depth_m: Float64[np.ndarray, "h w"]
+    """Through the pixel centres."""
+
+
+def reference_view(room: RoomScene, camera: Camera, world_T_cam: Rigid, samples: int) -> ReferenceView:
+    """Both at once, so that a process of its own can do it: Mitsuba with an LLVM that it dislikes dies aloud."""
+    scene = mitsuba_scene(room, camera, world_T_cam, samples)
+    return ReferenceView(path_traced(scene, samples), depth_through(scene, camera, world_T_cam))
 
 
 def without_patterns(room: RoomScene) -> RoomScene:
