@@ -12,6 +12,7 @@ from deglare.errors import RequestError
 from deglare.geometry.blocks import require_room
 from deglare.geometry.depth_view import DepthView, prepare_view, require_companions
 from deglare.geometry.mesh import Mesh, vertex_normals
+from deglare.geometry.open3d_library import load_open3d
 from deglare.geometry.surface import require_surface
 from deglare.geometry.volume_settings import PUBLISHED, VolumeSettings
 from deglare.types import Camera, DepthMap, Rgb, Rigid, inverse_rigid
@@ -42,7 +43,7 @@ class Open3dVolume:
                 "equal: take the published settings, or the engine 'votes'"
             )
         self.settings = settings
-        self._open3d = _open3d()
+        self._open3d = load_open3d("this engine")
         self._device = self._named(torch.device(device))
         self._grid = self._new_grid()
         self.views = 0
@@ -121,14 +122,6 @@ class Open3dVolume:
             if NO_VERTICES in str(error):
                 return None
             raise
-
-
-def _open3d() -> Any:
-    try:
-        import open3d
-    except ImportError as error:
-        raise RequestError(f"this engine needs open3d ({error}): pip install open3d, or take 'votes'") from error
-    return open3d
 
 
 def _as_mesh(found: Any, with_colour: bool) -> Mesh:

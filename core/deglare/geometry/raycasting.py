@@ -15,6 +15,7 @@ from jaxtyping import Float, Float32, Int32
 
 from deglare.errors import RequestError
 from deglare.geometry.mesh import Mesh
+from deglare.geometry.open3d_library import load_open3d
 from deglare.types import Camera, DepthMap, Rigid, require_rigid
 
 NEAR_M = 0.4
@@ -70,7 +71,7 @@ class RayCaster:
         require_near(near_m)
         self.near_m = near_m
         self.threads = threads or _torch_threads()
-        self._open3d = _open3d()
+        self._open3d = load_open3d("casting rays")
         self._scene = self._open3d.t.geometry.RaycastingScene(nthreads=self.threads)
         self._scene.add_triangles(self._tensor(mesh.vertices_m), self._tensor(mesh.faces.astype(np.uint32)))
         # Open3D builds the scene for the first ray: here, and not in several threads at once
@@ -184,11 +185,3 @@ def _torch_threads() -> int:
     import torch
 
     return torch.get_num_threads()
-
-
-def _open3d() -> Any:
-    try:
-        import open3d
-    except ImportError as error:
-        raise RequestError(f"casting rays needs open3d ({error}): pip install open3d") from error
-    return open3d
