@@ -9,7 +9,7 @@ from deglare.geometry.open3d_library import load_open3d
 
 def test_a_package_that_is_not_there_is_to_be_installed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "open3d", None)
-    with pytest.raises(RequestError, match="^casting rays needs open3d .*pip install open3d$"):
+    with pytest.raises(RequestError, match=r"^casting rays needs open3d .*pip install open3d$"):
         load_open3d("casting rays")
 
 
