@@ -12,7 +12,7 @@ from deglare.data.files import write_depth, write_image, write_uncertainty
 from deglare.data.posed_folder import PosedFolder
 from deglare.data.run_folder import Manifest, RunFolder, Stage
 from deglare.fusion.evidence import Evidence, Levels
-from deglare.fusion.labelling import counts_of
+from deglare.fusion.relabelling import counts_of
 from deglare.fusion.settings import MeshSettings
 from deglare.fusion.settings_files import described
 from deglare.fusion.strategies import ByUncertainty, Strategy

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -25,18 +25,16 @@ from deglare.data.files import (
     read_rgb,
     read_uncertainty,
     write_depth,
-    write_image,
     write_uncertainty,
 )
 from deglare.data.run_folder import LABEL_LAYERS, LOCK, LabelSource, Manifest, RunFolder, require_plain
 from deglare.errors import RequestError
-from deglare.fusion.evidence import Evidence, Neighbour
 from deglare.fusion.importing import import_frame, import_surfaces, poses_of, run_camera, stamp_of
-from deglare.fusion.labels import Labels
-from deglare.fusion.levels import levels_of, quantile_threshold
+from deglare.fusion.levels import quantile_threshold
+from deglare.fusion.relabelling import Fusing, RunEvidence
 from deglare.fusion.settings import LabelSettings
 from deglare.fusion.settings_files import described
-from deglare.fusion.staging import Announce, Key, each_frame, make_frames, silently
+from deglare.fusion.staging import Announce, Key, make_frames, silently
 from deglare.fusion.threads import in_order, usable_threads
 from deglare.fusion.uncertainty import UncertaintyMap
 from deglare.fusion.voting import vote_weights
@@ -44,7 +42,7 @@ from deglare.geometry.engines import new_volume
 from deglare.geometry.mesh_files import read_mesh, write_mesh
 from deglare.geometry.mesh_projection import open_projector
 from deglare.networks.teachers import Teacher
-from deglare.types import Camera, DepthMap, Rgb, Rigid, inverse_rigid
+from deglare.types import Camera, DepthMap, Rgb, Rigid
 from deglare.types import Sequence as Frames
 
 Outputs = Callable[[str], tuple[Path, ...]]
@@ -210,25 +208,13 @@ class Labelling:
         return key
 
     def fuse(self, predicted: Key, projected: Key) -> Key:
-        """The labels, and where each pixel of them is from. Cut off, it starts again: it is the quickest stage."""
-        strategy = self.settings.strategy
-        settings = {"strategy": described(strategy), "projected_range_m": asdict(self.settings.projected_range)}
-        key = Key.after("fuse", {"base": self.base, **settings}, predicted, projected)
-        if self.run.is_current(key.stage, key.settings, key.inputs):
-            return key
-        self.run.begin(key.stage, key.settings, key.inputs, ())
-        with self.announce("fuse") as progress:
-            levels = levels_of(strategy.needs, in_order(self.evidence, self.poses, self.threads))
-
-            def make(name: str) -> Counter[str]:
-                labels = strategy.fuse(replace(self.evidence(name), levels=levels))
-                write_image(self.run.layer("source", name), labels.source)
-                write_depth(self.run.layer("fused", name), labels.depth)
-                return counts_of(labels)
-
-            counts = sum(each_frame(make, list(self.poses), self.threads, progress), Counter())
-        self.run.finish(key.stage, key.settings, key.inputs, {"levels": asdict(levels), "pixels": dict(counts)})
-        return key
+        """The labels, and where each pixel of them is from."""
+        evidence = RunEvidence(self.run, self.camera, self.poses, self.base, self.settings.projected_range)
+        fusing = Fusing(evidence, self.settings.strategy, predicted, projected, self.threads)
+        if not fusing.is_current:
+            with self.announce("fuse") as progress:
+                fusing.write(progress)
+        return fusing.key
 
     def view(self, name: str, median_m: float | None) -> Vote:
         """One frame as the volume takes it."""
@@ -236,18 +222,6 @@ class Labelling:
         uncertainty = None if median_m is None else self._uncertainty(name)
         weights = vote_weights(depth, self.camera, self.settings.mesh, uncertainty, median_m)
         return Vote(depth, self.poses[name], weights, read_rgb(self.run.color(name)))
-
-    def evidence(self, name: str) -> Evidence:
-        """What is on disk about one frame, as far as the strategy looks at it."""
-        needs = self.settings.strategy.needs
-        return Evidence(
-            predicted=read_depth(self._base(name)),
-            projected=read_depth(self._projected(name)) if needs.projected else None,
-            uncertainty=self._uncertainty(name) if needs.uncertainty or needs.sigma_quantile is not None else None,
-            camera=self.camera,
-            neighbours=self._neighbours(name) if needs.neighbours else (),
-            projected_range=self.settings.projected_range,
-        )
 
     def summary(self) -> Labelled:
         """What the manifest says became of the pixels."""
@@ -298,17 +272,6 @@ class Labelling:
     def _uncertainty(self, name: str) -> UncertaintyMap:
         return UncertaintyMap.of_known(read_uncertainty(self.run.layer("uncertainty", name)))
 
-    def _neighbours(self, name: str) -> tuple[Neighbour, ...]:
-        """The frames before and after; one at either end of the sequence."""
-        names = list(self.poses)
-        place = names.index(name)
-        found = [names[other] for other in (place - 1, place + 1) if 0 <= other < len(names)]
-        cam_T_world = {other: inverse_rigid(self.poses[other]) for other in found}
-        return tuple(
-            Neighbour(read_depth(self._base(other)), self.camera, cam_T_world[other] @ self.poses[name])
-            for other in found
-        )
-
     def _median_sigma(self, names: Sequence[str]) -> float:
         """Of the uncertainty over some frames, in metres."""
         return quantile_threshold(in_order(self._uncertainty, names, self.threads), 0.5)
@@ -317,9 +280,3 @@ class Labelling:
 def identity_of(teacher: Teacher) -> dict[str, Any]:
     """What makes two teachers the same: name, weights, and what computes them."""
     return {"name": teacher.name, "fingerprint": getattr(teacher, "fingerprint", None)}
-
-
-def counts_of(labels: Labels) -> Counter[str]:
-    """Pixels by source, and those that are not as the strategy asked."""
-    counts = Counter({source.name.lower(): labels.count(source) for source in LabelSource})
-    return counts + Counter({"fell back": labels.fell_back, "filled": labels.filled, "undecided": labels.undecided})

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, fields
+from dataclasses import asdict, fields, replace
 from pathlib import Path
 from typing import Any, TypeVar, get_args
 
@@ -60,6 +60,15 @@ def name_of(strategy: Strategy) -> str:
         raise RequestError(f"{type(strategy).__name__} is none of {', '.join(STRATEGIES)}")
     own = asdict(strategy)  # type: ignore[call-overload]
     return min(alike, key=lambda name: sum(own[key] != value for key, value in asdict(alike[name]).items()))  # type: ignore[call-overload]
+
+
+def strategy_named(name: str, alpha: float | None = None) -> Strategy:
+    """A strategy by name, with its threshold where it has one; the number says nothing to one that has none."""
+    if name not in STRATEGIES:
+        raise RequestError(f"there is no strategy '{name[:40]}': choose {', '.join(STRATEGIES)}")
+    strategy = STRATEGIES[name]
+    field = threshold_of(strategy)
+    return strategy if alpha is None or field is None else replace(strategy, **{field: alpha})  # type: ignore[type-var]
 
 
 def threshold_of(strategy: Strategy) -> str | None:

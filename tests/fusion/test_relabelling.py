@@ -1,0 +1,145 @@
+"""Labels made again from what is on disk: as the whole pipeline would have made them, without any teacher."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from glare import TEACHERS, write_glare_wall
+
+from deglare.data.opening import open_sequence
+from deglare.data.run_folder import RunFolder
+from deglare.errors import DataError, RequestError
+from deglare.fusion.labelling import label
+from deglare.fusion.relabelling import relabel
+from deglare.fusion.settings import LabelSettings, MeshSettings
+from deglare.fusion.strategies import Blend, ByDifference, ByMask, ByUncertainty, ByViews, Predicted, Strategy
+from deglare.networks.disparity import MetricRange
+from deglare.types import DepthMap, Rgb
+
+SETTINGS = LabelSettings(
+    mesh=MeshSettings(every=1), strategy=ByUncertainty(), base="deeper", projected_range=MetricRange(0.2, 9.0)
+)
+Make = Callable[..., RunFolder]
+
+
+@pytest.fixture(scope="module")
+def wall(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_glare_wall(tmp_path_factory.mktemp("glare") / "wall", frames=6)
+
+
+@pytest.fixture
+def make(wall: Path, tmp_path: Path) -> Make:
+    def run(name: str, strategy: Strategy) -> RunFolder:
+        settings = replace(SETTINGS, strategy=strategy)
+        return label(open_sequence(wall), TEACHERS, tmp_path / name, settings).run
+
+    return run
+
+
+def everything(run: RunFolder) -> dict[str, bytes]:
+    return {
+        path.relative_to(run.root).as_posix(): path.read_bytes()
+        for path in run.root.rglob("*")
+        if path.is_file() and path.name != ".lock"
+    }
+
+
+@pytest.mark.parametrize(
+    "strategy", [ByUncertainty(0.1), ByUncertainty(None, 0.9), Blend("both"), ByViews(), Predicted()]
+)
+@pytest.mark.parametrize("threads", [1, 3])
+def test_a_run_fused_again_is_the_run_that_was_labelled_so(make: Make, strategy: Strategy, threads: int) -> None:
+    run, wanted = make("run", ByDifference()), make("wanted", strategy)
+    counts = relabel(run, strategy, threads=threads)
+    assert everything(run) == everything(wanted)
+    assert counts == run.manifest().stages["fuse"].result["pixels"]
+    assert sum(counts[source] for source in ("predicted", "projected", "blended") if source in counts) == 6 * 64 * 96
+
+
+def test_labelling_with_those_settings_afterwards_finds_nothing_to_do(make: Make, wall: Path) -> None:
+    run = make("run", ByUncertainty())
+    relabel(run, Blend())
+    before = {path: path.stat().st_mtime_ns for path in (run.root / "fused").iterdir()}
+    again = make("run", Blend())
+    assert before == {path: path.stat().st_mtime_ns for path in (again.root / "fused").iterdir()}
+
+
+def test_labelling_with_the_old_settings_afterwards_redoes_the_fusion_alone(make: Make) -> None:
+    run = make("run", ByUncertainty())
+    first = everything(run)
+    kept = {path: path.stat().st_mtime_ns for path in (run.root / "projected").iterdir()}
+    relabel(run, Blend())
+    assert everything(run) != first
+    assert everything(make("run", ByUncertainty())) == first
+    assert kept == {path: path.stat().st_mtime_ns for path in (run.root / "projected").iterdir()}
+
+
+def test_the_same_strategy_again_writes_nothing(make: Make) -> None:
+    run = make("run", ByUncertainty())
+    before = {path: path.stat().st_mtime_ns for path in run.root.rglob("*.png")}
+    told: list[tuple[int, int]] = []
+    counts = relabel(run, ByUncertainty(), progress=lambda *done: told.append(done))
+    assert counts["projected"] > 0 and not told
+    assert before == {path: path.stat().st_mtime_ns for path in run.root.rglob("*.png")}
+
+
+def test_progress_counts_the_frames(make: Make) -> None:
+    run = make("run", ByUncertainty())
+    told: list[tuple[int, int]] = []
+    relabel(run, Blend(), progress=lambda *done: told.append(done))
+    assert told[0] == (0, 6) and told[-1] == (6, 6)
+
+
+def test_a_run_that_another_process_writes_is_left_alone(make: Make) -> None:
+    run = make("run", ByUncertainty())
+    before = everything(run)
+    with run.held(), pytest.raises(RequestError, match="another process is writing"):
+        relabel(run, Blend())
+    assert everything(run) == before
+
+
+def test_cut_off_it_is_half_written_and_goes_on_later(make: Make) -> None:
+    class CutOffError(Exception):
+        pass
+
+    def stop(done: int, total: int) -> None:
+        if done == 3:
+            raise CutOffError
+
+    run, wanted = make("run", ByUncertainty()), make("wanted", Blend())
+    with pytest.raises(CutOffError):
+        relabel(run, Blend(), progress=stop)
+    assert not run.manifest().stages["fuse"].is_finished
+    relabel(run, Blend())
+    assert everything(run) == everything(wanted)
+
+
+def test_a_stage_that_is_not_finished_is_named(make: Make) -> None:
+    run = make("run", ByUncertainty())
+    content = json.loads((run.root / "run.json").read_text())
+    content["stages"]["project"]["is_finished"] = False
+    (run.root / "run.json").write_text(json.dumps(content))
+    with pytest.raises(DataError, match="'project' is not finished"):
+        relabel(run, Blend())
+
+
+def test_a_strategy_that_needs_what_a_run_has_not_changes_no_label(make: Make) -> None:
+    run = make("run", ByUncertainty())
+    before = everything(run)
+    with pytest.raises(RequestError, match="mask"):
+        relabel(run, ByMask())
+    assert everything(run) == before
+
+
+def test_a_teacher_is_never_asked(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = make("run", ByUncertainty())
+
+    def refuse(self: object, rgb: Rgb) -> DepthMap:
+        raise AssertionError("a teacher was asked")
+
+    monkeypatch.setattr(type(TEACHERS[0]), "predict", refuse)
+    relabel(run, Blend())
