@@ -12,7 +12,7 @@ from deglare.data.run_folder import PLAIN_NAME
 from deglare.errors import RequestError
 from deglare.fusion.strategies import STRATEGIES
 
-AS_LABELLED = "as labelled"
+AS_LABELLED = "labelled"
 ALL_PANES = "all"
 PANES = ("rgb", "predicted", "projected", "fused", "uncertainty", "reflective", "source", "error")
 
