@@ -31,10 +31,11 @@ KEPT, FRESH = "private, max-age=3600, immutable", "no-store"
 STATIC = {".js": "text/javascript", ".css": "text/css", ".json": "application/json", ".svg": "image/svg+xml"}
 """What lies in ``static/`` and may be asked for, with its type."""
 
-Teacher = Annotated[str | None, Query(max_length=120)]
+Word = Annotated[str | None, Query(max_length=120)]
 Version = Annotated[str | None, Query(max_length=64)]
 Index = Annotated[int, Query(ge=0)]
 Pixel = Annotated[int, Query(ge=0, le=65535)]
+Threshold = Annotated[float | None, Query(ge=0, le=100, allow_inf_nan=False)]
 
 
 class Reading:
@@ -53,6 +54,9 @@ class Reading:
             ("/static/{name}", self.static),
             ("/{run}/manifest", self.manifest),
             ("/{run}/frames/{frame}/layers", self.layers),
+            ("/{run}/point", self.point),
+            ("/{run}/curves", self.curves),
+            ("/{run}/breakdown", self.breakdown),
         ):
             router.add_api_route(path, route, methods=["GET"])
         return router
@@ -77,7 +81,7 @@ class Reading:
 
         return await self.answer(self.quick, run, ("manifest",), lambda r: as_json({**describe(r), "id": run}), v)
 
-    async def layers(self, run: str, frame: int, teacher: Teacher = None, v: Version = None) -> Response:
+    async def layers(self, run: str, frame: int, teacher: Word = None, v: Version = None) -> Response:
         """Every layer of a frame, in one body."""
         from deglare.inspection.layers import packed
 
@@ -85,6 +89,41 @@ class Reading:
             return Made(packed(opened.layers(name_of(opened, frame), teacher)), "application/octet-stream")
 
         return await self.answer(self.quick, run, ("layers", frame, teacher), make, v)
+
+    async def point(
+        self,
+        run: str,
+        frame: Index,
+        x: Pixel,
+        y: Pixel,
+        strategy: Word = None,
+        alpha: Threshold = None,
+        teacher: Word = None,
+        v: Version = None,
+    ) -> Response:
+        """What every layer says of a pixel, and who else sees the surface there."""
+        from deglare.inspection.points import inspect_point
+
+        def make(opened: InspectedRun) -> Made:
+            return as_json(inspect_point(opened, frame, x, y, strategy, teacher, alpha).to_json())
+
+        return await self.answer(self.quick, run, ("point", frame, x, y, strategy, alpha, teacher), make, v)
+
+    async def curves(self, run: str, teacher: Word = None, v: Version = None) -> Response:
+        """Error and coverage over the threshold."""
+        from deglare.inspection.curves import alpha_curves
+
+        return await self.answer(
+            self.heavy, run, ("curves", teacher), lambda opened: as_json(alpha_curves(opened, teacher)), v
+        )
+
+    async def breakdown(self, run: str, v: Version = None) -> Response:
+        """Error by region, material, distance and angle, and frame by frame."""
+        from deglare.inspection.breakdown import break_down
+
+        return await self.answer(
+            self.heavy, run, ("breakdown",), lambda opened: as_json(break_down(opened).to_json()), v
+        )
 
     async def answer(
         self, lane: Lane, id: str, what: tuple[object, ...], make: Callable[[InspectedRun], Made], version: str | None

@@ -9,20 +9,18 @@ from __future__ import annotations
 import re
 import stat
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from os import DirEntry, scandir, stat_result
 from pathlib import Path
 from threading import RLock
 from typing import TYPE_CHECKING
 
-from deglare.data.run_folder import MANIFEST, looks_like_run
+from deglare.data.run_folder import looks_like_run
 from deglare.errors import DataError, DeglareError, RequestError
 
 if TYPE_CHECKING:
     from deglare.inspection.run import InspectedRun
-
-Stamp = tuple[int, int, int]
-"""What changes when a file is written anew."""
 
 
 class UnknownRunError(RequestError):
@@ -46,9 +44,9 @@ class Entry:
 
     id: str
     root: Path
-    lock: RLock = field(default_factory=RLock)
-    opened: InspectedRun | None = None
-    stamp: Stamp | None = None
+    _lock: RLock = field(default_factory=RLock)
+    _opened: InspectedRun | None = None
+    _is_written: bool = False
 
     @property
     def name(self) -> str:
@@ -57,22 +55,42 @@ class Entry:
 
     def run(self) -> InspectedRun:
         """The run as it stands on disk now. One that cannot be opened is a `DataError` without the server's paths."""
-        from deglare.inspection.run import InspectedRun
-
-        with self.lock:
+        with self._lock:
+            if self._opened is not None and self._is_written:
+                return self._opened
             try:
-                stamp = stamp_of(self.root)
-                if self.opened is None or stamp != self.stamp:
-                    self.opened = None
-                    require_own_files(self.root)
-                    self.opened, self.stamp = InspectedRun.open(self.root), stamp
+                self._opened = self._current(self._opened)
             except DeglareError as error:
+                self._opened = None
                 raise DataError(self.said(error)) from error
-            return self.opened
+            return self._opened
+
+    @contextmanager
+    def written(self) -> Iterator[InspectedRun]:
+        """While its labels are written from here, visitors go on with the run as it was."""
+        run = self.run()
+        self._is_written = True
+        try:
+            yield run
+        finally:
+            self._is_written = False
 
     def said(self, text: object) -> str:
         """A sentence as a visitor may read it: with the run's name, not where it lies."""
         return str(text).replace(str(self.root), self.name)
+
+    def _current(self, opened: InspectedRun | None) -> InspectedRun:
+        from deglare.inspection.run import InspectedRun
+
+        if not looks_like_run(self.root):
+            raise DataError(f"the run {self.name} is gone: its folder was moved or removed")
+        if opened is None:
+            require_own_files(self.root)
+            return InspectedRun.open(self.root)
+        current = opened.current()
+        if current is not opened:
+            require_own_files(self.root)
+        return current
 
 
 class RunTable:
@@ -155,15 +173,6 @@ def _runs_at(path: Path) -> list[Path]:
     return within
 
 
-def stamp_of(root: Path) -> Stamp:
-    """What tells one making of a run from the next."""
-    try:
-        found = (root / MANIFEST).stat()
-    except OSError as error:
-        raise DataError(f"the run {root.name} is gone: its folder was moved or removed") from error
-    return found.st_mtime_ns, found.st_size, found.st_ino
-
-
 def require_own_files(root: Path) -> None:
     """Refuse a run that would show files from elsewhere: a link that leads out of it, or a pipe or device in it."""
     for entry in _entries_below(root):
@@ -191,7 +200,7 @@ def _is_plain(found: stat_result) -> bool:
 
 def slug(name: str) -> str:
     """A name as it may stand in an address: lower case letters, digits, ``-`` and ``_``."""
-    return re.sub(r"[^a-z0-9_]+", "-", name.lower()).strip("-") or "run"
+    return re.sub(r"[^a-z0-9_]+", "-", name.lower()).strip("-_")[:100] or "run"
 
 
 def unique(wanted: str, taken: Iterable[str]) -> str:
