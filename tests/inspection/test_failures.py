@@ -27,6 +27,8 @@ from deglare.inspection.failures import keep
 from deglare.inspection.run import InspectedRun
 from deglare.inspection.view import View
 run = InspectedRun.open(sys.argv[1])
+print("ready", flush=True)
+sys.stdin.readline()
 for number in range(20):
     keep(run, View("glare", "003", int(sys.argv[2]), number))
 """
@@ -117,8 +119,17 @@ def test_several_threads_at_once_lose_nothing(run: InspectedRun) -> None:
 
 
 def test_two_processes_at_once_lose_nothing(run: InspectedRun) -> None:
-    writers = [subprocess.Popen([sys.executable, "-c", KEEP_TWENTY, str(run.root), str(x)]) for x in (1, 2)]
-    assert [writer.wait() for writer in writers] == [0, 0]
+    lines = [[sys.executable, "-c", KEEP_TWENTY, str(run.root), str(x)] for x in (1, 2)]
+    writers = [subprocess.Popen(line, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) for line in lines]
+    for writer in writers:
+        assert writer.stdout is not None and writer.stdout.readline() == "ready\n"
+    for writer in writers:
+        assert writer.stdin is not None
+        writer.stdin.write("go\n")
+        writer.stdin.flush()
+    for writer in writers:
+        writer.communicate()
+    assert [writer.returncode for writer in writers] == [0, 0]
     assert {(f.view.x, f.view.y) for f in kept(run)} == {(x, y) for x in (1, 2) for y in range(20)}
 
 
