@@ -108,7 +108,7 @@ class View:
 
     @classmethod
     def _of(cls, value: Mapping[str, Any]) -> View:
-        said = {key: _checked(key, one) for key, one in value.items() if one is not None}
+        said: dict[str, Any] = {key: _checked(key, one) for key, one in value.items() if one is not None}
         if "run" not in said:
             raise RequestError("a view needs a run: name it as run=ID")
         return cls(**said)
