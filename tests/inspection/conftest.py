@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 from glare import TEACHERS, write_glare_wall
+from screened_wall import ScreenedWall
 
 from deglare.data.opening import open_sequence
 from deglare.fusion.labelling import label
@@ -48,3 +49,15 @@ def copy_of(tmp_path: Path) -> Callable[[Path], Path]:
         return Path(shutil.copytree(folder, tmp_path / folder.name))
 
     return copy
+
+
+@pytest.fixture(scope="session")
+def wall_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A finished run of the screened wall. Not to be changed."""
+    return ScreenedWall().made().write(tmp_path_factory.mktemp("inspected") / "wall")
+
+
+@pytest.fixture(scope="session")
+def wall_run(wall_folder: Path) -> InspectedRun:
+    """That run, opened."""
+    return InspectedRun.open(wall_folder)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from threading import RLock
 
 from deglare.data.run_folder import RunFolder
-from deglare.fusion.evidence import Levels
+from deglare.fusion.evidence import Levels, Needs
 from deglare.geometry.mesh import Mesh
 from deglare.geometry.mesh_files import read_mesh
 from deglare.geometry.raycasting import RayCaster
@@ -24,8 +24,9 @@ class Kept:
         self._run = run
         self._mesh: Mesh | None = None
         self._projector: RayCaster | None = None
-        self._levels: Levels | None = None
-        self._on_mesh, self._on_levels = RLock(), RLock()
+        self._levels: dict[Needs, Levels] = {}
+        self._fused: tuple[str, Mesh] | None = None
+        self._on_mesh, self._on_fused, self._on_levels = RLock(), RLock(), RLock()
 
     def mesh(self) -> Mesh:
         """The fused surface."""
@@ -41,9 +42,16 @@ class Kept:
                 self._projector = RayCaster(self.mesh(), threads=1)
             return self._projector
 
-    def levels(self, find: Callable[[], Levels]) -> Levels:
-        """Numbers of the whole run."""
+    def fused_mesh(self, version: str, make: Callable[[], Mesh]) -> Mesh:
+        """The surface of the labels of one version of the run; that of another version is forgotten."""
+        with self._on_fused:
+            if self._fused is None or self._fused[0] != version:
+                self._fused = (version, make())
+            return self._fused[1]
+
+    def levels(self, needs: Needs, find: Callable[[], Levels]) -> Levels:
+        """Numbers of the whole run that somebody needs."""
         with self._on_levels:
-            if self._levels is None:
-                self._levels = find()
-            return self._levels
+            if needs not in self._levels:
+                self._levels[needs] = find()
+            return self._levels[needs]

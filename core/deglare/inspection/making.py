@@ -8,10 +8,9 @@ from typing import Any
 
 from deglare.data.run_folder import Manifest, Stage
 from deglare.errors import DataError
-from deglare.fusion.blends import MEDIAN
 from deglare.fusion.evidence import Levels
 from deglare.fusion.settings import MeshSettings
-from deglare.fusion.settings_files import mesh_settings_from, range_from, strategy_from
+from deglare.fusion.settings_files import mesh_settings_from, range_from, restored, strategy_from
 from deglare.fusion.strategies import Strategy
 from deglare.networks.disparity import INDOOR, MetricRange
 
@@ -31,8 +30,8 @@ class Making:
     strategy: Strategy | None
     """Of the labels; None where there are none."""
     projected_range: MetricRange
-    medians: Levels
-    """Those of the whole run that were found when it was fused; what its strategy did not ask for is None."""
+    levels: Levels
+    """Of the whole run, found when it was fused; what its strategy did not ask for is None."""
 
     @classmethod
     def of(cls, manifest: Manifest) -> Making:
@@ -53,7 +52,7 @@ class Making:
             mesh_settings_from(stages["mesh"].settings),
             None if fuse is None else strategy_from(fuse.settings.get("strategy")),
             INDOOR if fuse is None else range_from(fuse.settings.get("projected_range_m")),
-            Levels() if fuse is None else _medians(fuse),
+            Levels() if fuse is None else _levels(fuse),
         )
 
 
@@ -65,14 +64,6 @@ def require_finished(manifest: Manifest) -> None:
             raise DataError(f"the run is half-written: '{name}' is not finished; run the same deglare label line again")
 
 
-def _medians(fuse: Stage) -> Levels:
-    """What the strategy asked for, as far as it asked for medians."""
-    needs = strategy_from(fuse.settings.get("strategy")).needs
+def _levels(fuse: Stage) -> Levels:
     found: Mapping[str, Any] = fuse.result.get("levels") or {}
-    try:
-        return Levels(
-            sigma_m=found.get("sigma_m") if needs.sigma_quantile == MEDIAN else None,
-            gap=found.get("gap") if needs.gap_quantile == MEDIAN else None,
-        )
-    except (AttributeError, TypeError) as error:
-        raise DataError("run.json has levels that are no numbers: make the run again") from error
+    return restored(Levels, found, "the levels")

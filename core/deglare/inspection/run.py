@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
+from jaxtyping import Float64
 
 from deglare.data.files import read_png8, read_png16, read_rgb, read_text
 from deglare.data.folders import file_names
@@ -22,9 +23,10 @@ from deglare.geometry.mesh import Mesh
 from deglare.geometry.raycasting import RayCaster
 from deglare.inspection.kept import Kept
 from deglare.inspection.layers import HIGHLIGHT, REFLECTIVE, FrameLayers, Millimetres
+from deglare.inspection.levels import MEDIANS, levels_for
 from deglare.inspection.making import FUSE, Making
 from deglare.networks.disparity import MetricRange
-from deglare.types import HIGHLIGHT_SHARE, Camera, Rigid, require_rigid
+from deglare.types import HIGHLIGHT_SHARE, Camera, Rigid, inverse_rigid, require_rigid
 
 Read = TypeVar("Read", bound=np.ndarray)
 Made = TypeVar("Made")
@@ -121,10 +123,13 @@ class InspectedRun:
 
     @property
     def levels(self) -> Levels:
-        """Medians over the run, see `medians_of`; found once."""
-        from deglare.inspection.survey import medians_of
+        """Medians of uncertainty and gap over the run, or over some of its frames: see `levels_for`."""
+        return levels_for(self, MEDIANS)
 
-        return self.kept.levels(lambda: medians_of(self))
+    @cached_property
+    def cam_T_world(self) -> Float64[np.ndarray, "n 4 4"]:
+        """Of all frames."""
+        return np.stack([inverse_rigid(pose) for pose in self.poses.values()])
 
     @property
     def has_fused(self) -> bool:

@@ -1,20 +1,17 @@
-"""One look over a whole run: the medians that strategies need, one range of depth, and one bar for each frame."""
+"""One look over a whole run: a range of depth, and one bar for each frame."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 from jaxtyping import Float64, Int64
 
 from deglare.data.files import UNKNOWN_UNCERTAINTY, read_png16
-from deglare.fusion.blends import MEDIAN
-from deglare.fusion.evidence import Evidence, Levels, Needs
-from deglare.fusion.levels import levels_of
 from deglare.fusion.threads import in_order, usable_threads
-from deglare.inspection.layers import Millimetres, metres_of, sigma_of
+from deglare.inspection.layers import Millimetres
+from deglare.inspection.levels import every_nth
 from deglare.networks.disparity import INDOOR
 from deglare.pictures import DepthRange
 from deglare.progress import Progress, quiet
@@ -22,11 +19,9 @@ from deglare.progress import Progress, quiet
 if TYPE_CHECKING:
     from deglare.inspection.run import InspectedRun
 
-FRAMES_FOR_MEDIANS = 60
 FRAMES_FOR_BARS = 240
 """Longer runs are looked at every n-th frame, so that a page opens as soon for an hour's walk as for a minute's."""
 
-MEDIANS = Needs(uncertainty=True, sigma_quantile=MEDIAN, gap_quantile=MEDIAN)
 STEPS = 1 << 16
 BEYOND = 0.01
 
@@ -53,25 +48,6 @@ class _Frame:
     bar: float | None
 
 
-def medians_of(run: InspectedRun) -> Levels:
-    """Medians of uncertainty and gap: those its labels were made with, else of at most `FRAMES_FOR_MEDIANS` frames."""
-    known = run.making.medians
-    if known.sigma_m is not None and known.gap is not None:
-        return known
-
-    def evidence(name: str) -> Evidence:
-        return Evidence(
-            metres_of(run.predicted_mm(name)),
-            metres_of(run.depth_mm(name, "projected")),
-            sigma_of(run.read(run.folder.layer("uncertainty", name), read_png16)),
-            projected_range=run.projected_range,
-        )
-
-    found = levels_of(MEDIANS, in_order(evidence, every_nth(run.names, FRAMES_FOR_MEDIANS), usable_threads()))
-    given = {name: value for name, value in vars(known).items() if value is not None}
-    return replace(found, **given)
-
-
 def survey(run: InspectedRun, progress: Progress = quiet) -> Survey:
     """Look at every frame of a run, at every n-th of a long one."""
     chosen = every_nth(run.names, FRAMES_FOR_BARS)
@@ -92,11 +68,6 @@ def bars_say(run: InspectedRun) -> str:
     if run.has_truth:
         return f"error on reflective pixels (Abs Rel of {run.base})" if run.has_regions else f"Abs Rel of {run.base}"
     return "disagreement of the teachers (median sigma, m)"
-
-
-def every_nth(names: Sequence[str], most: int) -> tuple[str, ...]:
-    """At most ``most`` of them, evenly spread, from the first."""
-    return tuple(names[:: max(1, -(-len(names) // most))])
 
 
 def _look(run: InspectedRun, name: str) -> _Frame:
