@@ -10,6 +10,7 @@ import asyncio
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from dataclasses import dataclass
 
 from deglare.errors import RequestError
@@ -60,13 +61,14 @@ class Lane:
             if len(self._under_way) >= self._waiting:
                 raise BusyError("too much is asked for at once: wait a moment and ask again")
             task = asyncio.ensure_future(self._make(key, make))
-            task.add_done_callback(_looked_at)
+            task.add_done_callback(looked_at)
             self._under_way[key] = task
         return await asyncio.shield(task)  # who leaves does not stop it for those who stay
 
     async def _make(self, key: Hashable, make: Make) -> Made:
         try:
-            made = await asyncio.get_running_loop().run_in_executor(self._threads, make)
+            known = copy_context()  # who asks, so that progress reaches them
+            made = await asyncio.get_running_loop().run_in_executor(self._threads, known.run, make)
         finally:
             del self._under_way[key]
         self._keep(key, made)
@@ -86,7 +88,7 @@ class Lane:
         self._threads.shutdown(wait=False, cancel_futures=True)
 
 
-def _looked_at(task: asyncio.Task[Made]) -> None:
+def looked_at(task: asyncio.Future[Made]) -> None:
     """Fetch the error of a task that nobody waits for any more, so that it is not reported as forgotten."""
     if not task.cancelled():
         task.exception()

@@ -6,6 +6,7 @@ long as it likes: another version has another address. A failure is ``{"error": 
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 from collections.abc import Callable, Iterable
@@ -20,7 +21,8 @@ from fastapi.responses import FileResponse, JSONResponse
 from starlette.exceptions import HTTPException
 
 from deglare.errors import DataError, DeglareError, RequestError
-from deglare_viewer.lanes import BusyError, Lane, Made
+from deglare.progress import Progress, quiet
+from deglare_viewer.lanes import BusyError, Lane, Made, looked_at
 from deglare_viewer.sessions import RunTable, UnknownRunError
 
 if TYPE_CHECKING:
@@ -79,7 +81,9 @@ class Reading:
         """What the page must know of a run before the first frame."""
         from deglare.inspection.describing import describe
 
-        return await self.answer(self.quick, run, ("manifest",), lambda r: as_json({**describe(r), "id": run}), v)
+        answer = await self.answer(self.quick, run, ("manifest",), lambda r: as_json({**describe(r), "id": run}), v)
+        self.warm_up(run)
+        return answer
 
     async def layers(self, run: str, frame: int, teacher: Word = None, v: Version = None) -> Response:
         """Every layer of a frame, in one body."""
@@ -119,11 +123,13 @@ class Reading:
 
     async def breakdown(self, run: str, v: Version = None) -> Response:
         """Error by region, material, distance and angle, and frame by frame."""
-        from deglare.inspection.breakdown import break_down
+        return await self.answer(self.heavy, run, MEASURED, measured, v)
 
-        return await self.answer(
-            self.heavy, run, ("breakdown",), lambda opened: as_json(break_down(opened).to_json()), v
-        )
+    async def measured(self, id: object, progress: Progress = quiet) -> dict[str, Any]:
+        """The same, for the page's own tables."""
+        run = await run_in_threadpool(self.table.run, id)
+        made = await self.heavy.get((id, run.version, *MEASURED), lambda: measured(run, progress))
+        return json.loads(made.body)
 
     async def answer(
         self, lane: Lane, id: str, what: tuple[object, ...], make: Callable[[InspectedRun], Made], version: str | None
@@ -135,6 +141,15 @@ class Reading:
         if made.filename is not None:
             headers["Content-Disposition"] = f'attachment; filename="{made.filename}"'
         return Response(made.body, media_type=made.media_type, headers=headers)
+
+    def warm_up(self, id: str) -> None:
+        """Make ready for the first click what takes a while, unasked and without waiting for it."""
+
+        def make() -> Made:
+            self.table.run(id).projector()
+            return Made(b"", "")
+
+        asyncio.ensure_future(self.quick.get((id, "projector"), make)).add_done_callback(looked_at)
 
     def close(self) -> None:
         """Begin nothing more."""
@@ -171,6 +186,16 @@ def name_of(run: InspectedRun, frame: int) -> str:
     if not 0 <= frame < len(run.names):
         raise UnknownRunError(f"{run.name} has no frame {frame}: it has {len(run.names)}")
     return run.names[frame]
+
+
+MEASURED = ("breakdown",)
+
+
+def measured(run: InspectedRun, progress: Progress = quiet) -> Made:
+    """Compare every frame of a run with the truth."""
+    from deglare.inspection.breakdown import break_down
+
+    return as_json(break_down(run, progress=progress).to_json())
 
 
 def as_json(value: Any) -> Made:

@@ -1,0 +1,109 @@
+"""The studio: our routes and a Gradio page, behind one door."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import gradio as gr
+from fastapi import FastAPI
+
+from deglare_viewer.guarding import Guard, Rules
+from deglare_viewer.panels import PANELS, Panel, Studio
+from deglare_viewer.routes import Reading, add_routes
+from deglare_viewer.sessions import RunTable
+from deglare_viewer.theme import PAGE_STYLE, studio_theme
+
+TITLE = "deglare"
+HEAD = "<h1>deglare</h1><p>where depth is wrong on reflective surfaces, why, and what fusion does about it</p>"
+CACHE_SWEEP_S, CACHE_AGE_S = 3600, 24 * 3600
+"""Files that visitors uploaded or downloaded through Gradio are looked at so often, and removed at that age."""
+
+WAITING, AT_A_TIME = 32, 4
+"""Events of all visitors together that wait, and events of one kind that run."""
+
+
+@dataclass(frozen=True)
+class Options:
+    """What a studio is started with, beside its runs."""
+
+    panels: Sequence[Panel] | None = None
+    """Tabs; all of them if not given."""
+    is_read_only: bool = False
+    rules: Rules = field(default_factory=Rules)
+
+
+def build(table: RunTable, reading: Reading, options: Options | None = None) -> gr.Blocks:
+    """The page, without a server."""
+    options = options or Options()
+    with gr.Blocks(title=TITLE, analytics_enabled=False, delete_cache=(CACHE_SWEEP_S, CACHE_AGE_S)) as blocks:
+        with gr.Row(elem_id="dg-head"):
+            gr.HTML(HEAD, elem_id="dg-title")
+            run = gr.Dropdown([], label="run", elem_id="dg-run", min_width=240, scale=0, container=False)
+        opened = blocks.load(_opened(table), None, [run], show_progress="hidden", api_visibility="private")
+        with gr.Tabs() as tabs:
+            studio = Studio(table, reading, blocks, tabs, run, opened, options.is_read_only)
+            for panel in options.panels or PANELS:
+                with gr.Tab(panel.title, id=panel.title.lower()):
+                    panel.build(studio)
+    return blocks.queue(max_size=WAITING, default_concurrency_limit=AT_A_TIME)
+
+
+def _opened(table: RunTable) -> Callable[..., Any]:
+    """What happens when somebody opens the page: its address may name a run."""
+
+    def opened(request: gr.Request) -> gr.Dropdown:
+        asked = request.query_params.get("run")
+        return gr.Dropdown(choices_of(table), value=asked if asked in table.ids else table.first())
+
+    return opened
+
+
+def choices_of(table: RunTable) -> list[tuple[str, str]]:
+    """The runs as a chooser shows them, those that cannot be opened marked."""
+    return [(one.name if one.fault is None else f"{one.name} (cannot be opened)", one.id) for one in table.listing()]
+
+
+def upload_limit() -> int:
+    """The largest file that any panel takes."""
+    return max(panel.upload_bytes for panel in PANELS)
+
+
+def make_app(table: RunTable, options: Options | None = None) -> Guard:
+    """Everything that a server serves."""
+    options = options or Options()
+    app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None)
+    reading = add_routes(app, table)
+    mounted = mount(app, build(table, reading, options), options)
+    mounted.router.lifespan_context = _closing(mounted.router.lifespan_context, reading.close)
+    return Guard(mounted, options.rules)
+
+
+def mount(app: FastAPI, blocks: gr.Blocks, options: Options) -> FastAPI:
+    """Put Gradio behind our routes."""
+    return gr.mount_gradio_app(
+        app,
+        blocks,
+        path="/",
+        theme=studio_theme(),
+        css=PAGE_STYLE,
+        footer_links=[],
+        show_error=True,
+        ssr_mode=False,
+        enable_monitoring=False,
+        max_file_size=max(options.rules.upload_bytes, 1),
+    )
+
+
+def _closing(lifespan: Callable[[Any], Any], close: Callable[[], None]) -> Callable[[Any], Any]:
+    """The life of an app, with one thing more at its end."""
+
+    @asynccontextmanager
+    async def living(app: Any) -> Any:
+        async with lifespan(app) as state:
+            yield state
+        close()
+
+    return living

@@ -1,0 +1,10 @@
+"""The tabs of the studio, one file each. A new one is a class with a title and a ``build``, and a line in `PANELS`."""
+
+from deglare_viewer.panels.inspect import Inspect
+from deglare_viewer.panels.panel import Panel, Studio
+from deglare_viewer.panels.results import Results
+
+PANELS: tuple[Panel, ...] = (Inspect(), Results())
+"""In the order of the tabs."""
+
+__all__ = ["PANELS", "Panel", "Studio"]

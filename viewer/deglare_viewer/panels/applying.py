@@ -1,0 +1,60 @@
+"""Writing labels: the one thing on the Inspect tab that changes a run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import gradio as gr
+
+from deglare.errors import RequestError
+from deglare_viewer.panels.parts import UNHEARD, message, reported, told
+
+if TYPE_CHECKING:
+    from deglare.fusion.strategies import Strategy
+    from deglare_viewer.panels.panel import Studio
+    from deglare_viewer.sessions import Entry
+
+
+def connect_apply(studio: Studio, element: gr.HTML) -> None:
+    """Write labels when the element asks for it, and show how far it is."""
+    said = gr.Markdown(elem_id="dg-said", elem_classes="dg-quiet")
+
+    def apply(event: gr.EventData, progress: gr.Progress = UNHEARD) -> tuple[str, str]:
+        with told(studio.table):
+            entry, strategy = wanted(studio, event._data)
+            return written(entry, strategy, reported(progress, "writing labels")), message(studio.table, entry.id)
+
+    element.submit(apply, None, [said, element], show_progress_on=said, concurrency_limit=1, api_visibility="private")
+
+
+def wanted(studio: Studio, asked: Any) -> tuple[Entry, Strategy]:
+    """The run and the strategy that a visitor asks for; anything else is a `RequestError`."""
+    from deglare.fusion.settings_files import strategy_named
+
+    if studio.is_read_only:
+        raise RequestError("this studio is read-only: labels are written where it was started without --read-only")
+    if not isinstance(asked, dict):
+        raise RequestError("nothing was asked for: choose a strategy first")
+    entry = studio.table.entry(asked.get("run"))
+    base, teacher = entry.run().base, asked.get("teacher")
+    if teacher not in (None, base):
+        raise RequestError(f"labels mend the depth of {base}, which the mesh was made from: choose it as the teacher")
+    name, alpha = asked.get("strategy"), asked.get("alpha")
+    if not isinstance(name, str) or isinstance(alpha, bool) or not isinstance(alpha, int | float | None):
+        raise RequestError("a strategy is a name and a threshold: choose one of the list")
+    return entry, strategy_named(name, None if alpha is None else float(alpha))
+
+
+def written(entry: Entry, strategy: Strategy, progress: Callable[[int, int], None]) -> str:
+    """Write the labels of a run, and say what became of its pixels."""
+    from deglare.fusion.relabelling import relabel
+
+    with entry.written() as run:
+        pixels = relabel(run.folder, strategy, progress=progress)
+    total = len(run.names) * run.camera.size_hw[0] * run.camera.size_hw[1]
+    shares = (f"{100 * pixels[name] / total:.1f} % {name}" for name in SOURCES if pixels.get(name))
+    return f"labels of {len(run.names)} frames are written: {', '.join(shares)}"
+
+
+SOURCES = ("predicted", "projected", "blended", "dropped")

@@ -1,0 +1,91 @@
+"""How wrong a run is: error by region, material, distance and angle, and frame by frame, the worst first."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import gradio as gr
+
+from deglare_viewer.panels.parts import UNHEARD, message, reported, told
+from deglare_viewer.plots import AXES, error_bars
+
+if TYPE_CHECKING:
+    from deglare_viewer.panels.panel import Studio
+
+Found = Mapping[str, Any]
+"""A breakdown, as JSON."""
+
+COLUMNS = {
+    "predicted/abs_rel/reflective": "Abs Rel, reflective",
+    "fused/abs_rel/reflective": "labels",
+    "predicted/bias/highlight": "bias on highlights",
+    "fused/bias/highlight": "labels ",
+    "predicted/abs_rel/all": "Abs Rel, all",
+    "moved_m": "moved",
+    "sigma_m": "sigma",
+}
+"""Columns of the table of frames, where a run has them, as they are headed; the first is what it is sorted by."""
+
+
+def build_measured(studio: Studio, element: gr.HTML) -> None:
+    """The plot, the table of frames, and the protocol beside them."""
+    with gr.Row(equal_height=False, elem_classes="dg-below"):
+        with gr.Column(scale=3, min_width=480):
+            gr.HTML("<h3>where it is wrong</h3>")
+            with gr.Row(elem_classes="dg-choices"):
+                by = gr.Radio([], show_label=False, container=False, elem_id="dg-by", min_width=240)
+                metric = gr.Radio(METRICS, value="abs_rel", show_label=False, container=False, min_width=200)
+            plot = gr.Plot(show_label=False, container=False, elem_id="dg-breakdown")
+            note = gr.Markdown(elem_classes="dg-quiet", elem_id="dg-measured")
+            with gr.Accordion("protocol", open=False):
+                card = gr.Code(show_label=False, language=None, interactive=False, container=False)
+        with gr.Column(scale=2, min_width=420):
+            gr.HTML("<h3>worst frames first</h3>")
+            frames = gr.Dataframe(
+                interactive=False, elem_id="dg-frames", max_height=380, show_label=False, buttons=[], wrap=False
+            )
+
+    async def measure(id: str | None, progress: gr.Progress = UNHEARD) -> Any:
+        with told(studio.table):
+            found = await studio.reading.measured(id, reported(progress, "comparing with the truth")) if id else NOTHING
+        names = [table["by"] for table in found["tables"]]
+        return (
+            gr.Radio(names, value=next(iter(names), None)),
+            rows_of(found),
+            "\n".join(found["notes"]),
+            found["protocol"],
+        )
+
+    async def draw(id: str | None, by: str | None, metric: str) -> Any:
+        found = await studio.reading.measured(id) if id and by else NOTHING
+        table = next((one for one in found["tables"] if one["by"] == by), None)
+        return gr.Plot(error_bars(table, metric) if table else None, visible=table is not None)
+
+    def jump(id: str | None, row: gr.SelectData) -> str:
+        return message(studio.table, id, {"frame": str(row.row_value[0])})
+
+    studio.on_run(measure, [studio.run], [by, frames, note, card], show_progress_on=note)
+    quietly: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
+    gr.on([by.change, metric.change], draw, [studio.run, by, metric], [plot], **quietly)
+    frames.select(jump, [studio.run], [element], **quietly)
+
+
+METRICS = [(name.split(" (")[0].split(",")[0], metric) for metric, name in AXES.items()]
+NOTHING: Found = {"tables": [], "frames": [], "columns": [], "notes": [], "protocol": ""}
+
+
+def rows_of(found: Found) -> dict[str, Any]:
+    """The table of frames, the worst first."""
+    columns = [column for column in COLUMNS if column in found["columns"]]
+    rows = [[one["name"], *(value_of(one, column) for column in columns)] for one in found["frames"]]
+    rows.sort(key=lambda row: -1.0 if row[1] is None else row[1], reverse=True)
+    return {"headers": ["frame", *(COLUMNS[column] for column in columns)], "data": rows}
+
+
+def value_of(frame: Mapping[str, Any], column: str) -> float | None:
+    """One number of a frame, with as many digits as one reads."""
+    value: Any = frame
+    for key in ("layers", *column.split("/")) if "/" in column else (column,):
+        value = value[key]
+    return None if value is None else round(float(value), 3)

@@ -1,0 +1,75 @@
+"""What several panels use: the page's own elements in Gradio, progress, and errors as sentences."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import gradio as gr
+
+from deglare.errors import DeglareError
+from deglare.progress import Progress
+
+if TYPE_CHECKING:
+    from deglare_viewer.sessions import RunTable
+
+MOUNT = """(() => {{
+  const gradio = {{element, props, trigger, watch}};
+  import('/studio/static/page.js').then((page) => page.{attach}(gradio));
+}})();"""
+"""Within a function: the names that Gradio gives are parameters, and declaring one anew is a silent blank page."""
+
+UNHEARD = gr.Progress()
+"""What Gradio puts its own in place of, in handlers that take a ``progress``."""
+
+NO_RUN = "No run is open. Make one with deglare demo or deglare label, and start deglare app with its folder."
+
+
+def own_element(attach: str, place: str, value: object, **kwargs: Any) -> gr.HTML:
+    """A part of the page that ``static/page.js`` fills.
+
+    Args:
+        attach: The function of ``page.js`` that does it.
+        place: The class of the empty box that it fills.
+        value: Its first value, as JSON.
+        kwargs: For `gr.HTML`.
+    """
+    return gr.HTML(
+        json.dumps(value),
+        html_template=f"<div class='{place}'></div>",
+        js_on_load=MOUNT.format(attach=attach),
+        apply_default_css=False,
+        **kwargs,
+    )
+
+
+def message(table: RunTable, id: object, view: dict[str, Any] | None = None) -> str:
+    """What the element is told: which run, at which version, and where to look. Every message is another one."""
+    fields: dict[str, Any] = {"n": time.time_ns(), "run": None, "version": None, "says": None, "view": view or {}}
+    if not id:
+        return json.dumps({**fields, "says": NO_RUN})
+    try:
+        return json.dumps({**fields, "run": id, "version": table.run(id).version})
+    except DeglareError as error:
+        return json.dumps({**fields, "says": f"{error}."})
+
+
+def reported(progress: gr.Progress, stage: str) -> Progress:
+    """Progress as our loops tell it, on the page."""
+
+    def tell(done: int, total: int) -> None:
+        progress((done, total), desc=stage, unit="frames")
+
+    return tell
+
+
+@contextmanager
+def told(table: RunTable) -> Iterator[None]:
+    """A mistake that the visitor can mend becomes a message on the page, without the server's paths."""
+    try:
+        yield
+    except DeglareError as error:
+        raise gr.Error(table.said(error), print_exception=False, title="that did not work") from error

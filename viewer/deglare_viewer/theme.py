@@ -1,0 +1,148 @@
+"""How the studio looks: one dark ground on which colour means depth, quiet type, one accent.
+
+The same colours as in the element's own style sheet and in `deglare.pictures`. Fonts are the system's: nothing is
+fetched from anywhere.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import gradio as gr
+
+GROUND = "#18181a"
+"""Behind pictures, and behind everything else."""
+RAISED, SUNKEN, LINE = "#1f1f22", "#141416", "#323236"
+INK, QUIET = "#e1e1e1", "#9a9aa2"
+ACCENT = "#00dcff"
+"""The pinned point, and what is chosen."""
+REFLECTIVE = "#ff40a0"
+WARNING = "#ffb454"
+LAYER_COLOURS = {"predicted": "#f2a65a", "projected": "#6fb1fc", "fused": "#5fd38d", "truth": "#e1e1e1"}
+"""The layers in plots: told apart by lightness too, and named in every legend."""
+
+SANS = ("system-ui", "-apple-system", "Segoe UI", "Roboto", "Noto Sans", "Helvetica", "Arial", "sans-serif")
+MONO = ("ui-monospace", "SFMono-Regular", "Menlo", "Consolas", "DejaVu Sans Mono", "monospace")
+
+VARIABLES = {
+    "body_background_fill": GROUND,
+    "body_text_color": INK,
+    "body_text_color_subdued": QUIET,
+    "background_fill_primary": GROUND,
+    "background_fill_secondary": RAISED,
+    "border_color_primary": LINE,
+    "border_color_accent": ACCENT,
+    "color_accent_soft": "#12343b",
+    "link_text_color": ACCENT,
+    "link_text_color_hover": "#8beeff",
+    "link_text_color_visited": ACCENT,
+    "link_text_color_active": ACCENT,
+    "block_background_fill": GROUND,
+    "block_border_color": LINE,
+    "block_label_background_fill": GROUND,
+    "block_label_text_color": QUIET,
+    "block_title_text_color": QUIET,
+    "block_info_text_color": QUIET,
+    "panel_background_fill": GROUND,
+    "input_background_fill": SUNKEN,
+    "input_background_fill_focus": SUNKEN,
+    "input_border_color": LINE,
+    "input_border_color_focus": ACCENT,
+    "input_placeholder_color": QUIET,
+    "accordion_text_color": INK,
+    "table_border_color": LINE,
+    "table_even_background_fill": GROUND,
+    "table_odd_background_fill": RAISED,
+    "table_row_focus": "#12343b",
+    "table_text_color": INK,
+    "code_background_fill": SUNKEN,
+    "button_secondary_background_fill": RAISED,
+    "button_secondary_background_fill_hover": "#2a2a2e",
+    "button_secondary_border_color": LINE,
+    "button_secondary_text_color": INK,
+    "button_primary_background_fill": "#0b5563",
+    "button_primary_background_fill_hover": "#0d6c7e",
+    "button_primary_border_color": ACCENT,
+    "button_primary_text_color": "#ffffff",
+    "button_cancel_background_fill": RAISED,
+    "button_cancel_text_color": WARNING,
+    "slider_color": ACCENT,
+    "loader_color": ACCENT,
+    "stat_background_fill": ACCENT,
+    "error_background_fill": "#3a1d1d",
+    "error_border_color": "#ff6b6b",
+    "error_text_color": "#ffb4b4",
+    "error_icon_color": "#ff6b6b",
+    "checkbox_background_color": SUNKEN,
+    "checkbox_label_background_fill": RAISED,
+    "checkbox_label_background_fill_hover": "#2a2a2e",
+    "checkbox_label_background_fill_selected": "#12343b",
+    "checkbox_label_text_color": INK,
+    "checkbox_border_color": LINE,
+    "checkbox_background_color_selected": ACCENT,
+}
+PLAIN = {"block_shadow": "none", "block_radius": "4px", "container_radius": "4px", "input_radius": "4px"}
+"""What has no second value for dark mode."""
+
+
+def studio_theme() -> gr.themes.Base:
+    """The theme; light mode is the same, so that no visitor's setting turns the ground white."""
+    from gradio.themes import Base, sizes
+    from gradio.themes.utils.fonts import Font
+
+    theme = Base(
+        primary_hue="cyan",
+        neutral_hue="zinc",
+        font=[Font(name) for name in SANS],
+        font_mono=[Font(name) for name in MONO],
+        text_size=sizes.text_sm,
+        spacing_size=sizes.spacing_sm,
+        radius_size=sizes.radius_sm,
+    )
+    return theme.set(**VARIABLES, **{f"{name}_dark": value for name, value in VARIABLES.items()}, **PLAIN)
+
+
+PAGE_STYLE = f"""
+:root, .dark {{ color-scheme: dark; }}
+body, gradio-app {{ background: {GROUND} !important; }}
+.gradio-container, .gradio-container > main, .gradio-container .app {{
+  max-width: none !important; padding: 0 !important; background: {GROUND};
+}}
+.gradio-container > main {{ padding: 0 12px 24px !important; }}
+footer {{ display: none !important; }}
+h3 {{ font-size: 14px; font-weight: 600; color: {INK}; margin: 0; }}
+.tabitem {{ padding: 8px 0 0 !important; border: none !important; }}
+
+#dg-head {{ align-items: center; flex-wrap: nowrap; padding: 8px 0 0; }}
+#dg-title {{ flex: 1 1 auto; min-width: 0; }}
+#dg-title h1 {{ display: inline; font-size: 18px; font-weight: 600; letter-spacing: .02em; }}
+#dg-title p {{ display: inline; color: {QUIET}; font-size: 12px; margin-left: 12px; }}
+#dg-run {{ flex: 0 0 auto; width: 280px; }}
+
+.dg-quiet, .dg-quiet p, .dg-quiet li {{ color: {QUIET} !important; font-size: 12px !important; line-height: 1.45; }}
+.dg-says {{ max-width: 46em; margin: 18vh auto; font-size: 15px; line-height: 1.5; text-align: center; }}
+.dg-below {{ gap: 24px; padding: 12px 4px 0; }}
+.dg-choices {{ justify-content: space-between; flex-wrap: nowrap; }}
+.dg-choices > * {{ flex: 0 0 auto !important; min-width: 0 !important; }}
+.dg-choices .wrap {{ flex-wrap: nowrap; gap: 4px; }}
+.dg-choices label {{ padding: 4px 8px; }}
+.dg-choices label input {{ display: none; }}
+.dg-choices label span {{ margin: 0; }}
+.table-wrap td, .table-wrap th {{ font-variant-numeric: tabular-nums; }}
+
+.dg-kept, .dg-downloads {{ display: grid; gap: 6px; padding: 4px 0; }}
+.dg-kept-row, .dg-download {{ display: flex; gap: 8px; align-items: center; font-size: 13px; }}
+.dg-kept-row a {{ flex: 0 0 auto; min-width: 18em; color: {ACCENT}; font-variant-numeric: tabular-nums; }}
+.dg-kept-row input {{ flex: 1 1 auto; min-width: 6em; }}
+.dg-download span {{ flex: 1 1 auto; color: {QUIET}; }}
+.dg-kept-row input, .dg-kept-row button, .dg-download select, .dg-save {{
+  background: {RAISED}; color: {INK}; border: 1px solid {LINE}; border-radius: 4px; padding: 3px 8px; font: inherit;
+}}
+.dg-download select {{ background-image: none; appearance: auto; padding-right: 4px; }}
+.dg-kept-row button:hover, .dg-save:hover {{ border-color: {ACCENT}; }}
+.dg-save {{ text-decoration: none; min-width: 4em; text-align: center; }}
+.dg-save:not([href]) {{ opacity: .4; pointer-events: none; }}
+.dg-kept-row :focus-visible, .dg-download :focus-visible {{ outline: 2px solid {ACCENT}; outline-offset: 1px; }}
+"""
+"""What the theme has no variable for. Gradio's own footer goes: its links lead to pages that the door keeps shut."""
