@@ -13,10 +13,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from known_evidence import Formula
 
 from deglare.cli import main
 from deglare.data.files import write_text
+from deglare.data.opening import open_sequence
 from deglare.data.posed_folder import PosedFolder
+from deglare.fusion.labelling import label
 from deglare.networks.weights import read_weights
 from deglare.types import Camera, DepthMap
 
@@ -218,6 +221,38 @@ def test_self_teaching_without_a_teacher_says_what_is_missing(
     asked = [word.replace("selfsup", "self-teaching") for word in words(wall, tmp_path / "out", "--steps", "1")]
     assert main(asked) == 2
     assert "--method.teacher" in capsys.readouterr().err
+
+
+def test_a_student_is_distilled_from_a_run_and_frames_without_labels_are_told(
+    wall: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = tmp_path / "labels"
+    label(open_sequence(wall), [Formula(lambda rgb: np.full(rgb.shape[:2], 2.0))], run, threads=1)
+    (run / "fused" / "002.png").unlink()
+    asked = [word.replace("selfsup", "distill3d") for word in words(wall, tmp_path / "run", "--steps", "2")]
+    assert main([*asked, "--method.labels", str(run), "--method.normals", "0.1", "--json"]) == 0
+    captured = capsys.readouterr()
+    assert json.loads(captured.out)["triples"] == 6
+    assert "6 samples of 6 frames" in captured.err
+    assert "1 targets without: no label" in captured.err
+    config = json.loads((tmp_path / "run" / "config.json").read_text())
+    assert config["method"] == {"name": "distill3d", "layer": "fused", "scales": 4, "normals": 0.1}
+
+
+@pytest.mark.parametrize(
+    ("data", "more", "said"),
+    [
+        ("", [], "--method.labels RUN"),
+        ("", ["--method.labels", "nowhere"], "nowhere holds no runs"),
+        ("rooms:train", ["--method.labels", "nowhere"], "is rendered while training and has no labels"),
+    ],
+)
+def test_distilling_without_labels_exits_with_2(
+    wall: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], data: str, more: list[str], said: str
+) -> None:
+    asked = words(Path(data) if data else wall, tmp_path / "out", "--steps", "1", *more)
+    assert main([word.replace("selfsup", "distill3d") for word in asked]) == 2
+    assert said in capsys.readouterr().err
 
 
 def test_rooms_are_rendered_for_a_training_that_has_no_data(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -10,9 +10,10 @@ import torch
 
 from deglare.errors import RequestError
 from deglare.losses.log_depth import log_depth_over_scales
+from deglare.losses.normals import normals_loss
 from deglare.losses.reprojection import Views, reprojection_loss
-from deglare.methods import METHODS, Batch, Method, MethodConfig, SelfSup, SelfTeaching
-from deglare.methods.method import Rates
+from deglare.methods import METHODS, Batch, Distill3D, Method, MethodConfig, SelfSup, SelfTeaching
+from deglare.methods.method import DEPTH_LABEL, LabelRequest, Rates
 from deglare.networks import build, disparity_of, save_network
 from deglare.networks.depth_network import DepthNetwork
 
@@ -29,12 +30,14 @@ def teacher_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-@pytest.fixture(params=["selfsup", "learned pose", "self-teaching"])
+@pytest.fixture(params=["selfsup", "learned pose", "self-teaching", "distill3d", "distill3d with normals"])
 def method(request: pytest.FixtureRequest, teacher_file: Path) -> Method:
     configs: dict[str, MethodConfig] = {
         "selfsup": SelfSup(),
         "learned pose": SelfSup(pose="posecnn"),
         "self-teaching": SelfTeaching(teacher=str(teacher_file)),
+        "distill3d": Distill3D(labels="runs"),
+        "distill3d with normals": Distill3D(labels="runs", normals=0.5),
     }
     return configs[request.param].build(network(), 0)
 
@@ -143,3 +146,53 @@ def test_a_teacher_that_is_missing_is_said_so() -> None:
         SelfTeaching().build(network(), 0)
     with pytest.raises(RequestError, match="there is no model"):
         SelfTeaching(teacher="nowhere.safetensors").build(network(), 0)
+
+
+@pytest.fixture
+def known(batch: Batch) -> torch.Tensor:
+    return batch.labels[DEPTH_LABEL] > 0
+
+
+@pytest.mark.parametrize("scales", [1, 4])
+def test_distillation_compares_log_depth_where_there_are_labels(batch: Batch, known: torch.Tensor, scales: int) -> None:
+    method = Distill3D(labels="runs", scales=1 if scales == 1 else 4).build(network(), 0)
+    method.trained.eval()
+    found = method.network(batch.shown[:, 0])[:scales]
+    disparities = [disparity_of(sigmoid, method.network.recipe.depth_range) for sigmoid in found]
+    expected = log_depth_over_scales(disparities, batch.labels[DEPTH_LABEL], known)
+    losses = method.loss(batch, 0)
+    torch.testing.assert_close(losses["loss"], expected)
+    assert 0 < float(losses["labelled"]) < 1
+    assert set(losses) == {"loss", "labelled"}
+
+
+def test_normals_are_a_second_loss_with_its_weight(batch: Batch, known: torch.Tensor) -> None:
+    plain, joint = (Distill3D(labels="runs", normals=weight).build(network(), 0) for weight in (0.0, 0.5))
+    for method in (plain, joint):
+        method.trained.eval()
+    expected = normals_loss(joint.network.depth_m(batch.shown[:, 0]), batch.labels[DEPTH_LABEL], known, batch.K)
+    losses = joint.loss(batch, 0)
+    torch.testing.assert_close(losses["normals"], expected.detach())
+    torch.testing.assert_close(losses["loss"], plain.loss(batch, 0)["loss"] + 0.5 * expected)
+
+
+def test_distilling_a_teachers_prediction_is_self_teaching(batch: Batch, teacher_file: Path) -> None:
+    """But for the millimetre of labels on disk."""
+    taught = SelfTeaching(teacher=str(teacher_file)).build(network(), 0)
+    distilled = Distill3D(labels="runs", layer="predicted/teacher").build(network(), 0)
+    for method in (taught, distilled):
+        method.trained.eval()
+    label = (taught.label_m(batch.target) * 1000).round() / 1000
+    ours = distilled.loss(batch._replace(labels={DEPTH_LABEL: label}), 0)["loss"]
+    torch.testing.assert_close(ours, taught.loss(batch, 0)["loss"], atol=1e-3, rtol=0)
+
+
+def test_distillation_says_what_it_reads_and_what_is_missing(batch: Batch) -> None:
+    assert Distill3D(labels="runs", layer="projected").reads == LabelRequest(Path("runs"), "projected")
+    assert not Distill3D().needs_poses and not Distill3D().needs_sources
+    with pytest.raises(RequestError, match=r"--method\.labels"):
+        _ = Distill3D().reads
+    with pytest.raises(RequestError, match="have no labels"):
+        Distill3D(labels="runs").build(network(), 0).loss(batch._replace(labels={}), 0)
+    with pytest.raises(RequestError, match="at least 0"):
+        Distill3D(normals=-1.0)

@@ -91,7 +91,15 @@ def train(
     if memory_gb < 0 or workers < 0:
         raise RequestError("--memory-gb and --workers are not negative")
     _require_folders(held_out)
-    wanted = Wanted(training.size_hw, rule, method.needs_poses, int(memory_gb * (1 << 30)), workers)
+    wanted = Wanted(
+        training.size_hw,
+        rule,
+        method.needs_poses,
+        method.needs_sources,
+        method.reads,
+        int(memory_gb * (1 << 30)),
+        workers,
+    )
     validate = validation(list(held_out)) if held_out else None
     with _opened(list(data), wanted, rooms, device_named(device)) as source:
         run = Training(training, _name_of(method), method, source, out, watching, device)
@@ -191,6 +199,11 @@ def _stream(data: list[Path], wanted: Wanted, rooms: RoomFlags) -> RoomStream | 
         return None
     if len(data) > 1:
         raise RequestError(f"{asked[0]} is trained on alone: write rooms with deglare rooms to mix them with sequences")
+    if wanted.labels is not None:
+        raise RequestError(
+            f"{asked[0]} is rendered while training and has no labels: write rooms with deglare rooms, label them with "
+            "deglare label, and train on both"
+        )
     if wanted.workers:
         raise RequestError(f"{asked[0]} is rendered where it is trained on and takes no --workers: leave them away")
     shoot = ShootSettings(frames=rooms.frames_each, size_hw=wanted.size_hw)
@@ -220,7 +233,8 @@ def _load(data: list[Path], wanted: Wanted) -> TripleData:
     with bar("decode") as progress:
         source = load_triples(data, wanted, progress)
     kept = "in memory" if source.frames.kept is not None else "decoded when needed: more than --memory-gb"
-    say(f"{len(source)} triples of {len(source.frames)} frames, {kept}")
+    what = "triples" if source.has_sources else "samples"
+    say(f"{len(source)} {what} of {len(source.frames)} frames, {kept}")
     for reason, count in source.lost.most_common():
         say(f"  {count:6d} targets without: {reason}")
     return source

@@ -5,10 +5,11 @@ The trainer knows the protocol in `deglare.methods.method` and no names.
 
 from __future__ import annotations
 
+from deglare.methods.distill3d import Distill3D
 from deglare.methods.method import Batch, Method, MethodConfig
 from deglare.methods.self_teaching import SelfTeaching
 from deglare.methods.selfsup import SelfSup
 
-METHODS: dict[str, MethodConfig] = {"selfsup": SelfSup(), "self-teaching": SelfTeaching()}
+METHODS: dict[str, MethodConfig] = {"selfsup": SelfSup(), "self-teaching": SelfTeaching(), "distill3d": Distill3D()}
 
-__all__ = ["METHODS", "Batch", "Method", "MethodConfig", "SelfSup", "SelfTeaching"]
+__all__ = ["METHODS", "Batch", "Distill3D", "Method", "MethodConfig", "SelfSup", "SelfTeaching"]

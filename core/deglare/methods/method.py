@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import NamedTuple, Protocol, cast, runtime_checkable
 
 import torch
@@ -14,9 +15,19 @@ from deglare.errors import RequestError
 from deglare.losses.reprojection import Views
 from deglare.networks.depth_network import DepthNetwork
 
+DEPTH_LABEL = "depth_m"
+"""The name in `Batch.labels` of depth that was read from disk: metres, 0 where there is none."""
+
+PLACE = {"is_place": True}
+"""Metadata of a setting that says where something lies: a run may go on after that was moved, if its content is the
+same."""
+
 
 class Batch(NamedTuple):
-    """Targets with one frame before and one after each. Colours are in [0, 1]; whatever is flipped is flipped here."""
+    """Targets, with one frame before and one after each where a method needs them.
+
+    Colours are in [0, 1]; whatever is flipped is flipped here.
+    """
 
     target: Float[Tensor, "b 3 h w"]
     """As it was recorded: losses compare these colours."""
@@ -36,6 +47,16 @@ class Batch(NamedTuple):
     def views(self, source_T_target: Float[Tensor, "b s 4 4"]) -> Views:
         """What a photometric loss compares."""
         return Views(self.target, self.sources, source_T_target, self.K)
+
+
+@dataclass(frozen=True)
+class LabelRequest:
+    """Depth on disk that a method learns from."""
+
+    runs: Path
+    """A finished run, or a folder that holds one for each sequence."""
+    layer: str
+    """fused, projected, or predicted/TEACHER."""
 
 
 class Rates(NamedTuple):
@@ -94,6 +115,16 @@ class MethodConfig(Protocol):
     @property
     def needs_poses(self) -> bool:
         """Whether sequences without poses cannot be trained on."""
+        ...
+
+    @property
+    def needs_sources(self) -> bool:
+        """Whether it looks at frames before and after its targets."""
+        ...
+
+    @property
+    def reads(self) -> LabelRequest | None:
+        """Labels that must be read beside the frames."""
         ...
 
     def build(self, network: DepthNetwork, seed: int) -> Method:

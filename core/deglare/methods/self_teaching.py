@@ -33,6 +33,16 @@ class SelfTeaching:
         """Labels replace them."""
         return False
 
+    @property
+    def needs_sources(self) -> bool:
+        """Targets alone."""
+        return False
+
+    @property
+    def reads(self) -> None:
+        """Its teacher makes the labels while it trains."""
+        return None
+
     def build(self, network: DepthNetwork, seed: int) -> SelfTaught:
         """Start a training."""
         if not self.teacher:

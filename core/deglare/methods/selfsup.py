@@ -39,6 +39,16 @@ class SelfSup:
         """Only where no network learns them."""
         return self.pose == "known"
 
+    @property
+    def needs_sources(self) -> bool:
+        """They are what the target is compared with."""
+        return True
+
+    @property
+    def reads(self) -> None:
+        """No labels."""
+        return None
+
     def build(self, network: DepthNetwork, seed: int) -> SelfSupervised:
         """Start a training."""
         modules: dict[str, nn.Module] = {"network": network}

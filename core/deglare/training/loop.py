@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import nullcontext
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -62,7 +62,7 @@ class Training:
         """What must be the same for a run to go on."""
         return {
             "settings": _jsonable(asdict(self.settings)),
-            "method": {"name": self.method_name, **_jsonable(asdict(self.method))},  # type: ignore[call-overload]
+            "method": {"name": self.method_name, **_settings_of(self.method)},
             "data": self.source.fingerprint,
         }
 
@@ -310,6 +310,13 @@ def _start_reports(training: Training, step: int, validate: Validate | None) -> 
     discard(training.out / CHECKPOINTS, step)
     write_json(training.out / "config.json", {"version": __version__, **training.identity})
     return Reporter(training.out, training.settings, training.watching, step, validate)
+
+
+def _settings_of(method: MethodConfig) -> dict[str, object]:
+    """All but where things lie: what lies there is in the fingerprint of the data."""
+    places = {one.name for one in fields(method) if one.metadata.get("is_place")}  # type: ignore[arg-type]
+    settings = asdict(method)  # type: ignore[call-overload]
+    return {name: _jsonable(value) for name, value in settings.items() if name not in places}
 
 
 def _jsonable(value: object) -> object:
