@@ -11,8 +11,8 @@ from urllib.parse import parse_qsl, urlencode
 from deglare.data.run_folder import PLAIN_NAME
 from deglare.errors import RequestError
 from deglare.fusion.strategies import STRATEGIES
+from deglare.inspection.fusing import AS_LABELLED
 
-AS_LABELLED = "labelled"
 ALL_PANES = "all"
 PANES = ("rgb", "predicted", "projected", "fused", "uncertainty", "reflective", "source", "error")
 
