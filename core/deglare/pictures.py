@@ -5,6 +5,7 @@ Depth is viridis over one range for a whole sequence, signed error RdBu (red: to
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -20,6 +21,8 @@ DEPTH_MAP, ERROR_MAP, AMOUNT_MAP = "viridis", "RdBu_r", "magma"
 NOTHING = np.array([24, 24, 26], dtype=np.uint8)
 """Pixels without a value, and the ground behind pictures."""
 GROUND, INK = (24, 24, 26), (225, 225, 225)
+REFLECTIVE = (255, 64, 160)
+"""Laid over reflective pixels."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +57,7 @@ def amount_picture(amount: Float[np.ndarray, "h w"], most: float = 1.0) -> Pictu
     return _coloured(amount / most, AMOUNT_MAP, np.isfinite(amount))
 
 
-def mask_over(rgb: Picture, mask: Bool[np.ndarray, "h w"], colour: tuple[int, int, int] = (255, 64, 160)) -> Picture:
+def mask_over(rgb: Picture, mask: Bool[np.ndarray, "h w"], colour: tuple[int, int, int] = REFLECTIVE) -> Picture:
     """An image with a mask laid over it."""
     tinted = rgb.astype(np.float32)
     tinted[mask] = 0.45 * tinted[mask] + 0.55 * np.array(colour, dtype=np.float32)
@@ -86,6 +89,13 @@ def shrunk(picture: Picture, width: int) -> Resized:
         return picture
     height = round(picture.shape[0] * width / picture.shape[1])
     return np.asarray(Image.fromarray(picture).resize((width, height), Image.Resampling.LANCZOS))
+
+
+def png_bytes(picture: Picture) -> bytes:
+    """The picture as a PNG file has it."""
+    buffer = io.BytesIO()
+    Image.fromarray(picture).save(buffer, format="PNG")
+    return buffer.getvalue()
 
 
 def _coloured(unit: Float[np.ndarray, "h w"], name: str, valid: Bool[np.ndarray, "h w"]) -> Picture:

@@ -8,7 +8,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from deglare.data.triples import Lost, TripleRule, find_triples, require_poses, triple_lines, write_triples
+from deglare.data.triples import (
+    Lost,
+    TripleRule,
+    find_triples,
+    neighbours_of,
+    require_poses,
+    triple_lines,
+    write_triples,
+)
 from deglare.errors import DataError, RequestError
 from deglare.types import Frame, Sequence, rotation_degrees
 
@@ -69,6 +77,15 @@ def test_the_triples_are_those_of_a_search_word_by_word(
     found = find_triples(poses, rule)
     assert list(found.found) == slow_search(poses, rule)
     assert len(found) + sum(found.lost.values()) == found.targets == len(range(0, count, every))
+
+
+def test_neighbours_of_one_frame_are_those_of_its_triple_or_the_one_there_is() -> None:
+    poses = along_x([0.02 * i for i in range(60)])
+    for before, target, after in find_triples(poses, TripleRule(every=1)).found:
+        assert neighbours_of(poses, target) == (before, after)
+    assert neighbours_of(poses, 1) == (4,)
+    assert neighbours_of(poses, 59) == (56,)
+    assert neighbours_of(along_x([0.0, 1.0, 2.0]), 1) == ()
 
 
 def test_a_steady_walk_takes_the_first_frame_that_is_far_enough() -> None:

@@ -1,51 +1,15 @@
 """What the photometric loss alone sees: the surface where it is matte, the mirrored lamp where it is polished."""
 
-from collections.abc import Callable
-
 import numpy as np
 import pytest
 import torch
+from mirrored_lamp import CAMERA, POLISHED, specular_share, views
 
 from deglare.errors import DataError
 from deglare.losses.sweep import Sweep, best_depth, error_along_rays, photometric_depth, sweep_depths
-from deglare.rooms.lighting import LightingSettings, bake
-from deglare.rooms.render import Rendering, render
-from deglare.rooms.scene import Finish, RoomScene, Surface
-from deglare.rooms.sensor import srgb
-from deglare.rooms.tensors import to_tensors
-from deglare.rooms.textures import make_texture
+from deglare.rooms.scene import Finish
 from deglare.rooms.trajectory import look_along
-from deglare.types import Camera, Frame, Material
-
-CAMERA = Camera(130.0, 130.0, 79.5, 59.5, (120, 160))
-
-
-def room_with_floor(finish: Finish) -> RoomScene:
-    """An empty room with a weakly patterned floor and one small bright lamp."""
-    room = RoomScene((6.0, 6.0, 2.6))
-    rng = np.random.default_rng(3)
-    pattern = make_texture(rng, "concrete")
-    wall = Surface(room.add_texture(make_texture(rng, "plaster")))
-    floor = Surface(room.add_texture(1 + 0.3 * (pattern - 1)), (0.35, 0.33, 0.3), 1.0, finish)
-    room.add_box((0, 0, 1.3), (3, 3, 1.3), wall, faces={4: floor})
-    room.add_lamp((0.0, 1.6, 2.58), (0.25, 0.25, 0.018), 4, Surface(wall.texture, (1, 1, 1), 1.0, emission=20.0))
-    return room
-
-
-def views(finish: Finish) -> tuple[list[Frame], list[Rendering]]:
-    """Three frames 7 cm apart that look down at the middle of the floor, without noise."""
-    scene = bake(to_tensors(room_with_floor(finish), texel_m=0.3), LightingSettings(texel_m=0.3, directions=16))
-    frames, seen = [], []
-    for number in range(3):
-        pose = look_along(np.array([0.07 * (number - 1), -1.2, 1.5]), np.pi / 2, -0.75)
-        seen.append(render(scene, CAMERA, torch.tensor(pose[None], dtype=torch.float32), exposure=0.3))
-        rgb = (srgb(seen[-1].radiance[0]) * 255 + 0.5).to(torch.uint8).numpy()
-        frames.append(Frame(str(number), CAMERA, _returns(rgb), world_T_cam=pose))
-    return frames, seen
-
-
-def _returns(rgb: np.ndarray) -> Callable[[], np.ndarray]:
-    return lambda: rgb
+from deglare.types import Frame
 
 
 def test_on_a_matte_floor_the_loss_prefers_the_floor() -> None:
@@ -58,9 +22,8 @@ def test_on_a_matte_floor_the_loss_prefers_the_floor() -> None:
 
 
 def test_on_a_polished_floor_the_loss_prefers_the_mirrored_lamp() -> None:
-    frames, seen = views(Finish(Material.GLOSSY, f0=0.05, roughness=0.004))
-    share = (seen[1].mirrored.mean(-1) / seen[1].radiance.mean(-1))[0].numpy()
-    highlight = share > 0.5
+    frames, seen = views(POLISHED)
+    highlight = specular_share(seen[1]) > 0.5
     assert highlight.sum() > 60, "the lamp must be seen in the floor"
     found = photometric_depth(frames[1], [frames[0], frames[2]], Sweep(steps=96, window=9)).metres[highlight]
     surface = seen[1].depth_m[0].numpy()[highlight]

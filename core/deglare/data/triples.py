@@ -73,19 +73,22 @@ class Triples:
 
 def find_triples(world_T_cams: list[Rigid | None], rule: TripleRule | None = None) -> Triples:
     """The first frame on each side of every n-th frame that keeps the rule."""
-    rule = rule or TripleRule()
-    poses = np.stack([np.full((4, 4), np.nan) if pose is None else pose for pose in world_T_cams] or [np.eye(4)])
+    rule, poses = rule or TripleRule(), _stacked(world_T_cams)
     targets = range(0, len(world_T_cams), rule.every)
     found, lost = list[tuple[int, int, int]](), Counter[str]()
     for target in targets:
-        before = np.arange(target - 1, max(-1, target - 1 - rule.reach), -1)
-        after = np.arange(target + 1, min(len(world_T_cams), target + 1 + rule.reach))
-        previous, following = (_first(poses, target, window, rule) for window in (before, after))
+        previous, following = _sides(poses, target, rule)
         if isinstance(previous, Lost) or isinstance(following, Lost):
             lost[_worse(previous, following).value] += 1
         else:
             found.append((previous, target, following))
     return Triples(len(targets), tuple(found), dict(lost))
+
+
+def neighbours_of(world_T_cams: list[Rigid | None], target: int, rule: TripleRule | None = None) -> tuple[int, ...]:
+    """The frames on either side of one frame that keep the rule, the one before first: none, one or two."""
+    sides = _sides(_stacked(world_T_cams), target, rule or TripleRule())
+    return tuple(side for side in sides if not isinstance(side, Lost))
 
 
 def triple_lines(sequence: Sequence, triples: Triples) -> list[dict[str, str]]:
@@ -108,6 +111,18 @@ def require_poses(sequence: Sequence) -> list[Rigid | None]:
     if all(pose is None for pose in poses):
         raise DataError(f"{sequence.name} has no poses, triples need them: add poses.txt, or make them from the video")
     return poses
+
+
+def _stacked(world_T_cams: list[Rigid | None]) -> Float64[np.ndarray, "n 4 4"]:
+    """Not finite where there is no pose."""
+    return np.stack([np.full((4, 4), np.nan) if pose is None else pose for pose in world_T_cams] or [np.eye(4)])
+
+
+def _sides(poses: Float64[np.ndarray, "n 4 4"], target: int, rule: TripleRule) -> tuple[int | Lost, int | Lost]:
+    """The frame before a target and the one after, or why there is none."""
+    before = np.arange(target - 1, max(-1, target - 1 - rule.reach), -1)
+    after = np.arange(target + 1, min(len(poses), target + 1 + rule.reach))
+    return _first(poses, target, before, rule), _first(poses, target, after, rule)
 
 
 def _first(poses: Float64[np.ndarray, "n 4 4"], target: int, window: np.ndarray, rule: TripleRule) -> int | Lost:
