@@ -21,6 +21,10 @@ DEPTH_MAP, ERROR_MAP, AMOUNT_MAP = "viridis", "RdBu_r", "magma"
 NOTHING = np.array([24, 24, 26], dtype=np.uint8)
 """Pixels without a value, and the ground behind pictures."""
 GROUND, INK = (24, 24, 26), (225, 225, 225)
+GAP = 4
+"""Pixels between the pictures of a sheet, and around them."""
+SOURCES = np.array([(24, 24, 26), (226, 162, 76), (92, 148, 236), (168, 150, 178)], dtype=np.uint8)
+"""Where labels are from, by the codes of `LabelSource`: dropped, predicted, projected, blended."""
 REFLECTIVE = (255, 64, 160)
 """Laid over reflective pixels."""
 
@@ -57,6 +61,11 @@ def amount_picture(amount: Float[np.ndarray, "h w"], most: float = 1.0) -> Pictu
     return _coloured(amount / most, AMOUNT_MAP, np.isfinite(amount))
 
 
+def source_picture(source: UInt8[np.ndarray, "h w"]) -> Picture:
+    """Where each label is from; a code that is none of ours counts as dropped."""
+    return SOURCES[np.where(source < len(SOURCES), source, 0)]
+
+
 def mask_over(rgb: Picture, mask: Bool[np.ndarray, "h w"], colour: tuple[int, int, int] = REFLECTIVE) -> Picture:
     """An image with a mask laid over it."""
     tinted = rgb.astype(np.float32)
@@ -68,7 +77,7 @@ def sheet(rows: Sequence[Sequence[Picture]], titles: Sequence[str] = (), caption
     """Pictures of one size in rows, with a title over each column and a caption beside each row."""
     height, width = rows[0][0].shape[:2]
     columns = max(len(row) for row in rows)
-    gap, top, left = 4, 26 if titles else 4, 120 if captions else 4
+    gap, top, left = GAP, 26 if titles else GAP, 120 if captions else GAP
     size = (left + columns * (width + gap), top + len(rows) * (height + gap))
     canvas = Image.new("RGB", size, GROUND)
     pen, font = ImageDraw.Draw(canvas), ImageFont.load_default(14)

@@ -75,7 +75,7 @@ def test_an_interrupted_write_leaves_the_old_file(tmp_path: Path, monkeypatch: p
     path = tmp_path / "mesh.ply"
     write_mesh(path, some_mesh())
     before = path.read_bytes()
-    monkeypatch.setattr(mesh_files, "_encode", lambda mesh, suffix: 1 / 0)
+    monkeypatch.setattr(mesh_files, "mesh_bytes", lambda mesh, suffix: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         write_mesh(path, some_mesh(with_colours=False))
     assert path.read_bytes() == before

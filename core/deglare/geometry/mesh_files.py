@@ -39,7 +39,7 @@ def write_mesh(path: Path, mesh: Mesh) -> None:
     suffix = _format_of(path)
     if mesh.is_empty:
         raise DataError(f"the mesh for {path} has no faces: there is nothing to write")
-    data = _encode(mesh, suffix)
+    data = mesh_bytes(mesh, suffix)
     write_atomically(path, lambda out: out.write(data))
 
 
@@ -67,7 +67,8 @@ def _format_of(path: Path) -> str:
     return suffix
 
 
-def _encode(mesh: Mesh, suffix: str) -> bytes:
+def mesh_bytes(mesh: Mesh, suffix: str) -> bytes:
+    """What `write_mesh` writes, for one of `FORMATS`. The mesh has faces."""
     import trimesh
 
     has_normals = mesh.normals is not None

@@ -15,10 +15,10 @@ from deglare.geometry.raycasting import RayCaster
 from deglare.geometry.resampling import resize_truth
 from deglare.inspection.fused_mesh import fused_mesh
 from deglare.inspection.layers import metres_of, sigma_of
+from deglare.inspection.levels import every_nth
 from deglare.inspection.run import InspectedRun
 from deglare.inspection.sights import DepthOf, Finding, Means, Seen, Vertices, means_over
 from deglare.inspection.simplifying import simplified
-from deglare.inspection.survey import every_nth
 from deglare.inspection.wire import packed_arrays
 from deglare.pictures import AMOUNT_MAP, DEPTH_MAP, ERROR_MAP, DepthRange, amount_picture, depth_picture, error_picture
 from deglare.progress import Progress, quiet
