@@ -36,9 +36,9 @@ class MadeFrame:
     truth: DepthMap | None = None
     labels: SurfaceLabels | None = None
 
-    def evidence(self) -> Evidence:
+    def evidence(self, levels: Levels) -> Evidence:
         base = next(iter(self.predicted.values()))
-        return Evidence(base, self.projected, UncertaintyMap.of_known(self.sigma_m))
+        return Evidence(base, self.projected, UncertaintyMap.of_known(self.sigma_m), levels)
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,6 +51,7 @@ class MadeRun:
     settings: MeshSettings = field(default_factory=lambda: MeshSettings(every=2))
     strategy: Strategy = field(default_factory=ByUncertainty)
     levels: Levels = field(default_factory=Levels)
+    """Which the strategy goes by."""
 
     def write(self, root: Path) -> Path:
         """The folder of the run, finished."""
@@ -62,7 +63,7 @@ class MadeRun:
                 write_depth(run.predicted(teacher, name), depth)
             write_depth(run.layer("projected", name), frame.projected)
             write_uncertainty(run.layer("uncertainty", name), frame.sigma_m.astype(np.float32))
-            labels = self.strategy.fuse(frame.evidence())
+            labels = self.strategy.fuse(frame.evidence(self.levels))
             write_depth(run.layer("fused", name), labels.depth)
             write_image(run.layer("source", name), labels.source)
             for key, count in counts_of(labels).items():

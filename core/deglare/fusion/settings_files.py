@@ -31,7 +31,7 @@ def described(settings: Any) -> dict[str, Any]:
 
 def strategy_from(value: object) -> Strategy:
     """The strategy that was `described`; anything else is a `DataError`."""
-    named = _mapping(value, "a strategy")
+    named = _mapping(value, "the strategy")
     kind = STRATEGY_KINDS.get(str(named.get(KIND)))
     if kind is None:
         raise DataError(f"a strategy of kind '{str(named.get(KIND))[:40]}' is unknown here: update deglare")
@@ -40,8 +40,8 @@ def strategy_from(value: object) -> Strategy:
 
 def mesh_settings_from(value: object) -> MeshSettings:
     """The mesh settings that were `described`; what stands beside them, as in a stage of a run, is left alone."""
-    named = _mapping(value, "mesh settings")
-    volume = restored(VolumeSettings, _mapping(named.get("volume"), "settings of a volume"), "the volume")
+    named = _mapping(value, "the mesh")
+    volume = restored(VolumeSettings, named.get("volume"), "the volume")
     found = restored(MeshSettings, {**named, "volume": volume}, "the mesh", beside=("base",))
     if found.engine not in ENGINES or found.weights not in get_args(Weights):
         raise DataError(f"the mesh was made by '{found.engine}' with weights '{found.weights}': update deglare")
@@ -50,7 +50,7 @@ def mesh_settings_from(value: object) -> MeshSettings:
 
 def range_from(value: object) -> MetricRange:
     """The range of depth that was written field by field."""
-    return restored(MetricRange, _mapping(value, "a range of depth"), "the range of depth")
+    return restored(MetricRange, value, "the range of depth")
 
 
 def name_of(strategy: Strategy) -> str:
@@ -77,18 +77,28 @@ def threshold_of(strategy: Strategy) -> str | None:
     return next((name for name in THRESHOLDS if name in known), None)
 
 
-def restored(kind: type[Settings], value: Mapping[str, Any], what: str, beside: tuple[str, ...] = ()) -> Settings:
-    """A dataclass of settings from its fields; unknown, missing or impossible ones are a `DataError`."""
-    own = {key: one for key, one in value.items() if key not in (KIND, *beside)}
+def restored(kind: type[Settings], value: object, what: str, beside: tuple[str, ...] = ()) -> Settings:
+    """A dataclass of settings from its fields; unknown, missing or impossible ones are a `DataError`.
+
+    Args:
+        kind: The class.
+        value: Its fields by name.
+        what: It is of, for messages.
+        beside: Names of what may stand beside the fields and is left alone.
+    """
+    own = {key: one for key, one in _mapping(value, what).items() if key not in (KIND, *beside)}
     try:
         return kind(**own)
     except (TypeError, ValueError, RequestError) as error:
-        raise DataError(f"the settings of {what} cannot be read ({error}): make the run again") from error
+        reason = str(error).partition("\n")[0]
+        raise DataError(f"the settings of {what} cannot be read ({reason}): make the run again") from error
 
 
 def _mapping(value: object, what: str) -> Mapping[str, Any]:
     if not isinstance(value, Mapping):
-        raise DataError(f"{what} should be fields with values, not {type(value).__name__}: make the run again")
+        raise DataError(
+            f"the settings of {what} should be fields with values, not {type(value).__name__}: make the run again"
+        )
     return value
 
 

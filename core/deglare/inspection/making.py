@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
-from deglare.data.run_folder import Manifest, Stage
+from deglare.data.run_folder import Manifest
 from deglare.errors import DataError
 from deglare.fusion.evidence import Levels
 from deglare.fusion.settings import MeshSettings
@@ -52,7 +50,7 @@ class Making:
             mesh_settings_from(stages["mesh"].settings),
             None if fuse is None else strategy_from(fuse.settings.get("strategy")),
             INDOOR if fuse is None else range_from(fuse.settings.get("projected_range_m")),
-            Levels() if fuse is None else _levels(fuse),
+            Levels() if fuse is None else restored(Levels, fuse.result.get("levels") or {}, "the levels"),
         )
 
 
@@ -62,8 +60,3 @@ def require_finished(manifest: Manifest) -> None:
         stage = manifest.stages.get(name)
         if (stage is None and name in NEEDED) or (stage is not None and not stage.is_finished):
             raise DataError(f"the run is half-written: '{name}' is not finished; run the same deglare label line again")
-
-
-def _levels(fuse: Stage) -> Levels:
-    found: Mapping[str, Any] = fuse.result.get("levels") or {}
-    return restored(Levels, found, "the levels")

@@ -58,9 +58,9 @@ def survey(run: InspectedRun, progress: Progress = quiet) -> Survey:
         bars[name] = frame.bar
         progress(done, len(chosen))
     near, far = _range_of(counts)
-    total = max(int(counts.sum()), 1)
-    beyond = 1 - counts[round(near * 1000) : round(far * 1000) + 1].sum() / total
-    return Survey(DepthRange(near, max(far, near + 1e-3)), float(beyond), tuple(bars.values()), bars_say(run))
+    outside = int(counts.sum()) - int(counts[round(near * 1000) : round(far * 1000) + 1].sum())
+    beyond = outside / max(int(counts.sum()), 1)
+    return Survey(DepthRange(near, max(far, near + 1e-3)), beyond, tuple(bars.values()), bars_say(run))
 
 
 def bars_say(run: InspectedRun) -> str:
