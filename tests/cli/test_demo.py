@@ -44,6 +44,15 @@ def test_the_same_line_again_goes_on_from_what_is_there(demo: Path, capsys: pyte
     assert kept == {path: path.stat().st_mtime_ns for path in demo.glob("p*/**/*.png")}
 
 
+def test_where_nobody_sits_at_a_terminal_it_names_the_studio_instead_of_waiting_in_it(
+    demo: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["demo", "--out", str(demo)]) == 0
+    assert f"deglare app {demo}" in capsys.readouterr().err
+    assert main(["demo", "--out", str(demo), "--no-app"]) == 0
+    assert "deglare app" not in capsys.readouterr().err
+
+
 def test_a_folder_that_holds_something_else_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "holiday.txt").write_text("mine")
     assert main(["demo", "--out", str(tmp_path)]) == 2

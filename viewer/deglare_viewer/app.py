@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -101,7 +101,7 @@ def _closing(lifespan: Callable[[Any], Any], close: Callable[[], None]) -> Calla
     """The life of an app, with one thing more at its end."""
 
     @asynccontextmanager
-    async def living(app: Any) -> Any:
+    async def living(app: Any) -> AsyncIterator[Any]:
         async with lifespan(app) as state:
             yield state
         close()

@@ -38,17 +38,18 @@ def _bars(rows: Sequence[Mapping[str, Any]], layer: str, metric: str) -> Bar:
     from plotly.graph_objects import Bar
 
     found = [row["layers"].get(layer, {}).get(metric) or (None, None, None) for row in rows]
-    known = [low is not None and high is not None for _, low, high in found]
-    above = [high - value if there else 0 for (value, _, high), there in zip(found, known, strict=True)]
-    below = [value - low if there else 0 for (value, low, _), there in zip(found, known, strict=True)]
+    reach = [
+        (0, 0) if low is None or high is None else (value - low, high - value)  # type: ignore[operator]
+        for value, low, high in found
+    ]
     return Bar(
         name=layer,
         x=[wrapped(row["name"]) for row in rows],
         y=[value for value, _, _ in found],
         error_y={
-            "array": above,
-            "arrayminus": below,
-            "visible": any(known),
+            "array": [above for _, above in reach],
+            "arrayminus": [below for below, _ in reach],
+            "visible": any(reach_ != (0, 0) for reach_ in reach),
             "color": INK,
             "thickness": 1.2,
             "width": 3,

@@ -8,13 +8,14 @@ import socket
 import sys
 import webbrowser
 from collections.abc import Callable, Iterable
-from contextlib import closing, contextmanager, suppress
+from contextlib import AbstractContextManager, closing, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from threading import Thread
 from typing import TYPE_CHECKING
 
 from deglare.errors import RequestError
+from deglare.progress import Progress, quiet
 from deglare_viewer.guarding import EVERY_ADDRESS, LOOPBACK, Rules
 from deglare_viewer.sessions import RunTable, runs_among
 
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
     import uvicorn
 
 Say = Callable[[str], None]
+Announce = Callable[[str], AbstractContextManager[Progress]]
+"""Called with the name of a stage; gives what is told how far it is."""
 
 PORTS_TRIED = 20
 STOP_WITHIN_S = 2
@@ -50,15 +53,26 @@ class Serving:
     opens_browser: bool = True
 
 
-def serve(run_paths: Iterable[Path], how: Serving = Serving(), say: Say = lambda text: None) -> None:
+def silently(stage: str) -> AbstractContextManager[Progress]:
+    """Announce nothing."""
+    return nullcontext(quiet)
+
+
+def serve(
+    run_paths: Iterable[Path],
+    how: Serving = Serving(),
+    say: Say = lambda text: None,
+    announce: Announce = silently,
+) -> None:
     """Serve runs until somebody stops it.
 
     Args:
         run_paths: Runs, or folders of runs; the bundled scene if there are none.
         how: Where, and for whom.
         say: Told where it runs, and what to be careful about.
+        announce: Told of the unpacking of the bundled scene, for a progress bar.
     """
-    table = RunTable(runs_among(run_paths))
+    table = table_of(run_paths, announce)
     for one in table.listing():
         if one.fault is not None:
             say(f"{one.name} cannot be opened: {one.fault}")
@@ -76,21 +90,31 @@ def serve(run_paths: Iterable[Path], how: Serving = Serving(), say: Say = lambda
     say("deglare has stopped")
 
 
+def table_of(run_paths: Iterable[Path], announce: Announce = silently) -> RunTable:
+    """The runs that were named, or the bundled one."""
+    from deglare.inspection.bundled import bundled_run
+
+    runs = runs_among(run_paths)
+    if not runs:
+        with announce("unpack the bundled scene") as progress:
+            runs = [bundled_run(progress)]
+    return RunTable(runs)
+
+
 def open_port(host: str, wanted: int) -> socket.socket:
     """A listening socket on the wanted port, or on the next that is free."""
     if not 0 <= wanted <= 65535:
         raise RequestError(f"there is no port {wanted}: choose one from 1 to 65535, or 0 for any")
     last = min(wanted + PORTS_TRIED, 65535) if wanted else 0
     for port in range(wanted, last + 1):
-        try:
+        with suppress(OSError):
             return _listening(host, port)
-        except PermissionError as error:
-            raise RequestError(f"port {port} is not yours to use: choose one above 1023") from error
-        except socket.gaierror as error:
-            raise RequestError(f"'{host}' is no address of this machine ({error}): try 127.0.0.1") from error
-        except OSError as error:
-            reason = error
-    raise RequestError(f"no port from {wanted} to {last} of {host} can be had ({reason}): choose another with --port")
+    try:
+        return _listening(host, wanted)  # it fails as before: what says why is for the person at the terminal
+    except socket.gaierror as error:
+        raise RequestError(f"'{host}' is no address of this machine ({error}): try 127.0.0.1") from error
+    except OSError as error:
+        raise RequestError(f"no port from {wanted} to {last} of {host} can be had ({error}): give another") from error
 
 
 def _listening(host: str, port: int) -> socket.socket:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    import gradio as gr
+    from gradio.themes import Base
 
 GROUND = "#18181a"
 """Behind pictures, and behind everything else."""
@@ -86,7 +86,7 @@ PLAIN = {"block_shadow": "none", "block_radius": "4px", "container_radius": "4px
 """What has no second value for dark mode."""
 
 
-def studio_theme() -> gr.themes.Base:
+def studio_theme() -> Base:
     """The theme; light mode is the same, so that no visitor's setting turns the ground white."""
     from gradio.themes import Base, sizes
     from gradio.themes.utils.fonts import Font

@@ -8,7 +8,7 @@ from typing import Annotated
 import tyro
 
 from deglare.cli import Result
-from deglare.cli.terminal import say
+from deglare.cli.terminal import bar, say
 
 
 def app(
@@ -38,5 +38,5 @@ def app(
     from deglare_viewer.serving import Serving, serve
 
     how = Serving(host, port, password, names, is_shared=share, is_read_only=read_only, opens_browser=browser)
-    serve(runs, how, say)
+    serve(runs, how, say, bar)
     return {}

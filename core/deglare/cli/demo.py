@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 from deglare.cli import Result
@@ -12,7 +13,7 @@ PAGE, MESH = "page.png", "mesh.glb"
 ROWS = 4
 
 
-def demo(out: Path = Path("deglare-demo")) -> Result:
+def demo(out: Path = Path("deglare-demo"), app: bool = True) -> Result:
     """Run everything on the bundled scene: predict, fuse, project, label, compare with the truth, and show it.
 
     Three small networks that learned depth without ground truth look at a room with a polished floor. Where a window is
@@ -22,6 +23,7 @@ def demo(out: Path = Path("deglare-demo")) -> Result:
 
     Args:
         out: The folder that gets the run, the report, a page of pictures and the mesh.
+        app: Open the studio on it in the end, until Ctrl-C. Left out where nobody sits at a terminal.
     """
     from deglare.data.files import write_image
     from deglare.evaluation.runs import report_runs
@@ -44,5 +46,17 @@ def demo(out: Path = Path("deglare-demo")) -> Result:
     before, after = (report.layers[layer].value("highlight", "bias") for layer in (f"predicted/{SMALL[0]}", "fused"))
     say(f"where a lamp or a window is mirrored, {SMALL[0]} is {before:+.2f} m off, and the labels {after:+.2f} m")
     say(f"look at {out / PAGE}, open {out / MESH} in any 3D viewer; every frame's labels lie in {out / 'fused'}")
+    if app:
+        show(out)
     bias_m = {"predicted": before, "fused": after}
     return {"out": str(out), "frames": done.frames, "shares": done.shares, "highlight_bias_m": bias_m}
+
+
+def show(out: Path) -> None:
+    """Open the studio where somebody can look and press Ctrl-C; a script or a build must not wait for that."""
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        say(f"look at every pixel of it: deglare app {out}")
+        return
+    from deglare_viewer.serving import serve
+
+    serve([out], say=say)
