@@ -23,6 +23,7 @@ traceback of a failure). Exit status 0: done. 1: the run failed. 2: the request 
 
 def verbs() -> dict[str, Callable[..., Result]]:
     """Every verb by name. Importing a verb is quick; what is heavy is imported when it runs."""
+    from deglare.cli.app import app
     from deglare.cli.check import check
     from deglare.cli.demo import demo
     from deglare.cli.doctor import doctor
@@ -34,6 +35,7 @@ def verbs() -> dict[str, Callable[..., Result]]:
 
     return {
         "demo": demo,
+        "app": app,
         "rooms": rooms,
         "check": check,
         "prepare": prepare,
