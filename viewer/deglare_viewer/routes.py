@@ -8,36 +8,42 @@ from __future__ import annotations
 
 import asyncio
 import json
-import logging
+import math
 from collections.abc import Callable, Iterable
 from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-from fastapi import APIRouter, FastAPI, Query, Request, Response
+from fastapi import APIRouter, FastAPI, Query, Response
 from fastapi.concurrency import run_in_threadpool
-from fastapi.exceptions import RequestValidationError
 from fastapi.responses import FileResponse, JSONResponse
 from starlette.exceptions import HTTPException
 
-from deglare.errors import DataError, DeglareError, RequestError
+from deglare.errors import RequestError
 from deglare.progress import Progress, quiet
-from deglare_viewer.lanes import BusyError, Lane, Made, looked_at
-from deglare_viewer.sessions import RunTable, UnknownRunError
+from deglare_viewer.lanes import Lane, Made, looked_at
+from deglare_viewer.refusals import refuse_in_sentences
+from deglare_viewer.sessions import RunTable
 
 if TYPE_CHECKING:
     from deglare.inspection.run import InspectedRun
 
 PREFIX = "/studio"
 KEPT, FRESH = "private, max-age=3600, immutable", "no-store"
+BYTES = "application/octet-stream"
 STATIC = {".js": "text/javascript", ".css": "text/css", ".json": "application/json", ".svg": "image/svg+xml"}
 """What lies in ``static/`` and may be asked for, with its type."""
 
 Word = Annotated[str | None, Query(max_length=120)]
 Version = Annotated[str | None, Query(max_length=64)]
 Index = Annotated[int, Query(ge=0)]
+AnyIndex = Annotated[int | None, Query(ge=0)]
 Pixel = Annotated[int, Query(ge=0, le=65535)]
 Threshold = Annotated[float | None, Query(ge=0, le=100, allow_inf_nan=False)]
+Triple = Annotated[str, Query(max_length=200)]
+"""Three numbers with commas between them."""
+
+MEASURED = ("breakdown",)
 
 
 class Reading:
@@ -57,7 +63,10 @@ class Reading:
             ("/{run}/manifest", self.manifest),
             ("/{run}/frames/{frame}/layers", self.layers),
             ("/{run}/point", self.point),
+            ("/{run}/why", self.why),
+            ("/{run}/pick", self.pick),
             ("/{run}/curves", self.curves),
+            ("/{run}/mesh", self.mesh),
             ("/{run}/breakdown", self.breakdown),
         ):
             router.add_api_route(path, route, methods=["GET"])
@@ -89,10 +98,9 @@ class Reading:
         """Every layer of a frame, in one body."""
         from deglare.inspection.layers import packed
 
-        def make(opened: InspectedRun) -> Made:
-            return Made(packed(opened.layers(name_of(opened, frame), teacher)), "application/octet-stream")
-
-        return await self.answer(self.quick, run, ("layers", frame, teacher), make, v)
+        return await self.answer(
+            self.quick, run, ("layers", frame, teacher), lambda r: Made(packed(r.layers(frame, teacher)), BYTES), v
+        )
 
     async def point(
         self,
@@ -108,17 +116,45 @@ class Reading:
         """What every layer says of a pixel, and who else sees the surface there."""
         from deglare.inspection.points import inspect_point
 
-        def make(opened: InspectedRun) -> Made:
-            return as_json(inspect_point(opened, frame, x, y, strategy, teacher, alpha).to_json())
+        def make(r: InspectedRun) -> Made:
+            return as_json(inspect_point(r, frame, x, y, strategy, teacher, alpha).to_json())
 
         return await self.answer(self.quick, run, ("point", frame, x, y, strategy, alpha, teacher), make, v)
+
+    async def why(
+        self, run: str, frame: Index, x: Pixel, y: Pixel, teacher: Word = None, v: Version = None
+    ) -> Response:
+        """The photometric loss along the ray of a pixel."""
+        from deglare.inspection.why import loss_curve
+
+        def make(r: InspectedRun) -> Made:
+            return as_json(loss_curve(r, frame, x, y, teacher).to_json())
+
+        return await self.answer(self.quick, run, ("why", frame, x, y, teacher), make, v)
+
+    async def pick(self, run: str, o: Triple, d: Triple, frame: AnyIndex = None, v: Version = None) -> Response:
+        """Where a ray meets the mesh, and which frame shows that place."""
+        from deglare.inspection.picking import pick
+
+        origin, direction = numbers(o), numbers(d)
+
+        def make(r: InspectedRun) -> Made:
+            return as_json(pick(r, origin, direction, frame).to_json())
+
+        return await self.answer(self.quick, run, ("pick", origin, direction, frame), make, v)
 
     async def curves(self, run: str, teacher: Word = None, v: Version = None) -> Response:
         """Error and coverage over the threshold."""
         from deglare.inspection.curves import alpha_curves
 
+        return await self.answer(self.heavy, run, ("curves", teacher), lambda r: as_json(alpha_curves(r, teacher)), v)
+
+    async def mesh(self, run: str, of: Word = "predicted", colour: Word = "rgb", v: Version = None) -> Response:
+        """A surface to turn around."""
+        from deglare.inspection.surfaces import packed, surface
+
         return await self.answer(
-            self.heavy, run, ("curves", teacher), lambda opened: as_json(alpha_curves(opened, teacher)), v
+            self.heavy, run, ("mesh", of, colour), lambda r: Made(packed(surface(r, str(of), str(colour))), BYTES), v
         )
 
     async def breakdown(self, run: str, v: Version = None) -> Response:
@@ -147,7 +183,7 @@ class Reading:
 
         def make() -> Made:
             self.table.run(id).projector()
-            return Made(b"", "")
+            return Made(b"", BYTES)
 
         asyncio.ensure_future(self.quick.get((id, "projector"), make)).add_done_callback(looked_at)
 
@@ -161,10 +197,7 @@ def add_routes(app: FastAPI, table: RunTable) -> Reading:
     """Put the routes into an app, and the sentences that take the place of errors."""
     reading = Reading(table)
     app.include_router(reading.router())
-    app.add_exception_handler(DeglareError, lambda _, error: failed(status_of(error), table.said(error)))
-    app.add_exception_handler(RequestValidationError, lambda _, error: failed(400, wrong_question(error)))
-    app.add_exception_handler(HTTPException, _refused)
-    app.add_exception_handler(Exception, _broken)
+    refuse_in_sentences(app, table)
     return reading
 
 
@@ -181,16 +214,6 @@ def static_files() -> list[Path]:
     return sorted(path for path in folder.iterdir() if path.suffix in STATIC and path.is_file())
 
 
-def name_of(run: InspectedRun, frame: int) -> str:
-    """The name of a frame by its place."""
-    if not 0 <= frame < len(run.names):
-        raise UnknownRunError(f"{run.name} has no frame {frame}: it has {len(run.names)}")
-    return run.names[frame]
-
-
-MEASURED = ("breakdown",)
-
-
 def measured(run: InspectedRun, progress: Progress = quiet) -> Made:
     """Compare every frame of a run with the truth."""
     from deglare.inspection.breakdown import break_down
@@ -198,34 +221,17 @@ def measured(run: InspectedRun, progress: Progress = quiet) -> Made:
     return as_json(break_down(run, progress=progress).to_json())
 
 
+def numbers(text: str) -> tuple[float, float, float]:
+    """Three finite numbers."""
+    try:
+        x, y, z = (float(word) for word in text.split(","))
+    except ValueError as error:
+        raise RequestError(f"'{text[:60]}' is not three numbers with commas between them") from error
+    if not all(map(math.isfinite, (x, y, z))):
+        raise RequestError(f"'{text[:60]}' is no place and no direction: give finite numbers")
+    return x, y, z
+
+
 def as_json(value: Any) -> Made:
     """A value as JSON; numbers that JSON does not have are mistakes of ours."""
     return Made(json.dumps(value, allow_nan=False, separators=(",", ":")).encode(), "application/json")
-
-
-def status_of(error: DeglareError) -> int:
-    """404 not here, 400 a wrong question, 503 later perhaps, 410 the run cannot be read."""
-    for kind, status in ((UnknownRunError, 404), (BusyError, 503), (RequestError, 400), (DataError, 410)):
-        if isinstance(error, kind):
-            return status
-    return 409
-
-
-def wrong_question(error: RequestValidationError) -> str:
-    """What is wrong with the parameters."""
-    first = error.errors()[0]
-    return f"{first['loc'][-1]}: {first['msg']}"
-
-
-def failed(status: int, sentence: str) -> JSONResponse:
-    """An answer that is a sentence."""
-    return JSONResponse({"error": sentence}, status, headers={"Cache-Control": FRESH})
-
-
-def _refused(_: Request, error: Exception) -> Response:
-    return failed(getattr(error, "status_code", 404), str(getattr(error, "detail", "not found")))
-
-
-def _broken(_: Request, error: Exception) -> Response:
-    logging.getLogger(__name__).error("a route failed", exc_info=error)
-    return failed(500, "something went wrong in the server; its terminal says what")
