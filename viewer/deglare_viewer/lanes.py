@@ -28,6 +28,8 @@ class Made:
     media_type: str
     filename: str | None = None
     """Set for what is saved rather than shown."""
+    source: object = None
+    """What the body was made of, where somebody else needs it too."""
 
 
 Make = Callable[[], Made]

@@ -10,22 +10,25 @@ import asyncio
 import json
 import math
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 from fastapi import APIRouter, FastAPI, Query, Response
 from fastapi.concurrency import run_in_threadpool
-from fastapi.responses import FileResponse, JSONResponse
+from fastapi.responses import FileResponse, JSONResponse, StreamingResponse
 from starlette.exceptions import HTTPException
 
 from deglare.errors import RequestError
 from deglare.progress import Progress, quiet
 from deglare_viewer.lanes import Lane, Made, looked_at
 from deglare_viewer.refusals import refuse_in_sentences
+from deglare_viewer.saving import Wanted, clip_of, depth_of, labels_of, mesh_of, table_of
 from deglare_viewer.sessions import RunTable
 
 if TYPE_CHECKING:
+    from deglare.inspection.downloads import Download
     from deglare.inspection.run import InspectedRun
 
 PREFIX = "/studio"
@@ -47,12 +50,16 @@ MEASURED = ("breakdown",)
 
 
 class Reading:
-    """The routes of one table of runs."""
+    """The routes of one table of runs.
+
+    Quick is what a hand waits for, heavy what one waits for when a run is opened, slow what looks at every frame.
+    """
 
     def __init__(self, table: RunTable) -> None:
         self.table = table
         self.quick = Lane("quick", at_a_time=3, waiting=64, keep_bytes=192 << 20)
-        self.heavy = Lane("heavy", at_a_time=1, waiting=16, keep_bytes=192 << 20)
+        self.heavy = Lane("heavy", at_a_time=1, waiting=16, keep_bytes=128 << 20)
+        self.slow = Lane("slow", at_a_time=1, waiting=16, keep_bytes=128 << 20)
 
     def router(self) -> APIRouter:
         """All of them."""
@@ -68,6 +75,7 @@ class Reading:
             ("/{run}/curves", self.curves),
             ("/{run}/mesh", self.mesh),
             ("/{run}/breakdown", self.breakdown),
+            ("/{run}/download/{what}", self.download),
         ):
             router.add_api_route(path, route, methods=["GET"])
         return router
@@ -159,13 +167,43 @@ class Reading:
 
     async def breakdown(self, run: str, v: Version = None) -> Response:
         """Error by region, material, distance and angle, and frame by frame."""
-        return await self.answer(self.heavy, run, MEASURED, measured, v)
+        return await self.answer(self.slow, run, MEASURED, measured, v)
+
+    async def download(
+        self,
+        run: str,
+        what: str,
+        name: Word = None,
+        frame: AnyIndex = None,
+        teacher: Word = None,
+        layer: Word = None,
+        format: Word = None,
+        of: Word = None,
+        colour: Word = None,
+    ) -> Response:
+        """A file to keep. A frame may be named or counted."""
+        given = {"teacher": teacher, "layer": layer, "format": format, "of": of, "colour": colour}
+        wanted = Wanted(name or frame, **{key: value for key, value in given.items() if value is not None})
+        opened = await run_in_threadpool(self.table.run, run)
+        if what == "labels":
+            labels = labels_of(opened, wanted)
+            return StreamingResponse(labels.chunks(), media_type=labels.media_type, headers=saved_as(labels.name))
+        if what == "table":
+            found: Any = (await self._measured(run)).source
+            return await self.answer(self.quick, run, (what, wanted), lambda r: saved(table_of(r, found, wanted)), None)
+        makers = {"depth": (self.quick, depth_of), "mesh": (self.heavy, mesh_of), "clip": (self.slow, clip_of)}
+        if what not in makers:
+            raise HTTPException(404, "there is nothing of that name to save: depth, mesh, clip, labels or table")
+        lane, make = makers[what]
+        return await self.answer(lane, run, (what, wanted), lambda r: saved(make(r, wanted)), None)
 
     async def measured(self, id: object, progress: Progress = quiet) -> dict[str, Any]:
-        """The same, for the page's own tables."""
+        """The breakdown of a run, for the page's own tables."""
+        return json.loads((await self._measured(id, progress)).body)
+
+    async def _measured(self, id: object, progress: Progress = quiet) -> Made:
         run = await run_in_threadpool(self.table.run, id)
-        made = await self.heavy.get((id, run.version, *MEASURED), lambda: measured(run, progress))
-        return json.loads(made.body)
+        return await self.slow.get((id, run.version, *MEASURED), lambda: measured(run, progress))
 
     async def answer(
         self, lane: Lane, id: str, what: tuple[object, ...], make: Callable[[InspectedRun], Made], version: str | None
@@ -175,7 +213,7 @@ class Reading:
         made = await lane.get((id, run.version, *what), lambda: make(run))
         headers = {"Cache-Control": KEPT if version == run.version else FRESH}
         if made.filename is not None:
-            headers["Content-Disposition"] = f'attachment; filename="{made.filename}"'
+            headers |= saved_as(made.filename)
         return Response(made.body, media_type=made.media_type, headers=headers)
 
     def warm_up(self, id: str) -> None:
@@ -189,8 +227,8 @@ class Reading:
 
     def close(self) -> None:
         """Begin nothing more."""
-        self.quick.close()
-        self.heavy.close()
+        for lane in (self.quick, self.heavy, self.slow):
+            lane.close()
 
 
 def add_routes(app: FastAPI, table: RunTable) -> Reading:
@@ -218,7 +256,18 @@ def measured(run: InspectedRun, progress: Progress = quiet) -> Made:
     """Compare every frame of a run with the truth."""
     from deglare.inspection.breakdown import break_down
 
-    return as_json(break_down(run, progress=progress).to_json())
+    found = break_down(run, progress=progress)
+    return replace(as_json(found.to_json()), source=found)
+
+
+def saved(file: Download) -> Made:
+    """The content of a download."""
+    return Made(file.content(), file.media_type, file.name)
+
+
+def saved_as(name: str) -> dict[str, str]:
+    """Says that an answer is to be saved; the name is safe already."""
+    return {"Content-Disposition": f'attachment; filename="{name}"'}
 
 
 def numbers(text: str) -> tuple[float, float, float]:

@@ -111,7 +111,7 @@ body, gradio-app {{ background: {GROUND} !important; }}
 }}
 .gradio-container > main {{ padding: 0 12px 24px !important; }}
 footer {{ display: none !important; }}
-h3 {{ font-size: 14px; font-weight: 600; color: {INK}; margin: 0; }}
+.dg-below h3 {{ font-size: 14px; font-weight: 600; color: {INK}; margin: 0; }}
 .tabitem {{ padding: 8px 0 0 !important; border: none !important; }}
 
 #dg-head {{ align-items: center; flex-wrap: nowrap; padding: 8px 0 0; }}
@@ -123,12 +123,13 @@ h3 {{ font-size: 14px; font-weight: 600; color: {INK}; margin: 0; }}
 .dg-quiet, .dg-quiet p, .dg-quiet li {{ color: {QUIET} !important; font-size: 12px !important; line-height: 1.45; }}
 .dg-says {{ max-width: 46em; margin: 18vh auto; font-size: 15px; line-height: 1.5; text-align: center; }}
 .dg-below {{ gap: 24px; padding: 12px 4px 0; }}
-.dg-choices {{ justify-content: space-between; flex-wrap: nowrap; }}
-.dg-choices > * {{ flex: 0 0 auto !important; min-width: 0 !important; }}
-.dg-choices .wrap {{ flex-wrap: nowrap; gap: 4px; }}
-.dg-choices label {{ padding: 4px 8px; }}
-.dg-choices label input {{ display: none; }}
-.dg-choices label span {{ margin: 0; }}
+.dg-choices {{ justify-content: space-between; }}
+.dg-choices > * {{ flex: 0 1 auto !important; width: auto !important; min-width: 0 !important; }}
+.dg-segments .wrap {{ flex-wrap: nowrap; gap: 4px; }}
+.dg-segments label {{ padding: 4px 10px; }}
+.dg-segments label input {{ position: absolute; opacity: 0; width: 0; height: 0; }}
+.dg-segments label span {{ margin: 0; }}
+.dg-segments label:focus-within {{ outline: 2px solid {ACCENT}; outline-offset: 1px; }}
 .table-wrap td, .table-wrap th {{ font-variant-numeric: tabular-nums; }}
 
 .dg-kept, .dg-downloads {{ display: grid; gap: 6px; padding: 4px 0; }}

@@ -17,15 +17,15 @@ Found = Mapping[str, Any]
 """A breakdown, as JSON."""
 
 COLUMNS = {
-    "predicted/abs_rel/reflective": "Abs Rel, reflective",
-    "fused/abs_rel/reflective": "labels",
-    "predicted/bias/highlight": "bias on highlights",
-    "fused/bias/highlight": "labels ",
-    "predicted/abs_rel/all": "Abs Rel, all",
-    "moved_m": "moved",
-    "sigma_m": "sigma",
+    "predicted/abs_rel/reflective": "Abs Rel reflective",
+    "fused/abs_rel/reflective": "of labels",
+    "predicted/bias/highlight": "bias highlight",
+    "fused/bias/highlight": "of labels ",
+    "predicted/abs_rel/all": "Abs Rel all",
 }
-"""Columns of the table of frames, where a run has them, as they are headed; the first is what it is sorted by."""
+"""Columns of the table of frames, where there is truth, as they are headed; the first is what it is sorted by."""
+UNSURE = {"sigma_m": "sigma of the teachers (m)", "moved_m": "labels moved by (m)"}
+"""And where there is none."""
 
 
 def build_measured(studio: Studio, element: gr.HTML) -> None:
@@ -34,16 +34,25 @@ def build_measured(studio: Studio, element: gr.HTML) -> None:
         with gr.Column(scale=3, min_width=480):
             gr.HTML("<h3>where it is wrong</h3>")
             with gr.Row(elem_classes="dg-choices"):
-                by = gr.Radio([], show_label=False, container=False, elem_id="dg-by", min_width=240)
-                metric = gr.Radio(METRICS, value="abs_rel", show_label=False, container=False, min_width=200)
-            plot = gr.Plot(show_label=False, container=False, elem_id="dg-breakdown")
-            note = gr.Markdown(elem_classes="dg-quiet", elem_id="dg-measured")
+                by = gr.Radio([], show_label=False, container=False, elem_id="dg-by", elem_classes="dg-segments")
+                metric = gr.Radio(
+                    METRICS, value="abs_rel", show_label=False, container=False, elem_classes="dg-segments"
+                )
+            plot = gr.Plot(show_label=False, container=False, elem_id="dg-breakdown", visible="hidden")
+            note = gr.Markdown(COMPARING, elem_classes="dg-quiet", elem_id="dg-measured", min_height=72)
             with gr.Accordion("protocol", open=False):
                 card = gr.Code(show_label=False, language=None, interactive=False, container=False)
         with gr.Column(scale=2, min_width=420):
             gr.HTML("<h3>worst frames first</h3>")
             frames = gr.Dataframe(
-                interactive=False, elem_id="dg-frames", max_height=380, show_label=False, buttons=[], wrap=False
+                headers=["frame"],
+                column_count=1,
+                interactive=False,
+                elem_id="dg-frames",
+                max_height=380,
+                show_label=False,
+                buttons=[],
+                wrap=True,
             )
 
     async def measure(id: str | None, progress: gr.Progress = UNHEARD) -> Any:
@@ -53,7 +62,7 @@ def build_measured(studio: Studio, element: gr.HTML) -> None:
         return (
             gr.Radio(names, value=next(iter(names), None)),
             rows_of(found),
-            "\n".join(found["notes"]),
+            "\n".join(f"- {note}" for note in found["notes"]),
             found["protocol"],
         )
 
@@ -72,15 +81,17 @@ def build_measured(studio: Studio, element: gr.HTML) -> None:
 
 
 METRICS = [(name.split(" (")[0].split(",")[0], metric) for metric, name in AXES.items()]
+COMPARING = "Comparing every frame with the truth ..."
 NOTHING: Found = {"tables": [], "frames": [], "columns": [], "notes": [], "protocol": ""}
 
 
 def rows_of(found: Found) -> dict[str, Any]:
     """The table of frames, the worst first."""
-    columns = [column for column in COLUMNS if column in found["columns"]]
+    known = COLUMNS if found["tables"] else UNSURE
+    columns = [column for column in known if column in found["columns"]]
     rows = [[one["name"], *(value_of(one, column) for column in columns)] for one in found["frames"]]
     rows.sort(key=lambda row: -1.0 if row[1] is None else row[1], reverse=True)
-    return {"headers": ["frame", *(COLUMNS[column] for column in columns)], "data": rows}
+    return {"headers": ["frame", *(known[column] for column in columns)], "data": rows}
 
 
 def value_of(frame: Mapping[str, Any], column: str) -> float | None:

@@ -50,7 +50,9 @@ class Results:
         with gr.Row(equal_height=False, elem_classes="dg-below"):
             with gr.Column(scale=1, min_width=520):
                 gr.HTML("<h3>this run</h3>")
-                region = gr.Radio([], show_label=False, container=False, elem_id="dg-region")
+                region = gr.Radio(
+                    [], show_label=False, container=False, elem_id="dg-region", elem_classes="dg-segments"
+                )
                 own = gr.Dataframe(interactive=False, show_label=False, buttons=[], elem_id="dg-own", max_height=460)
                 said = gr.Markdown(elem_classes="dg-quiet", elem_id="dg-compared")
                 with gr.Accordion("protocol", open=False):

@@ -23,49 +23,67 @@ const CARRIED = {keep: 'select', apply: 'submit'};
  */
 export function attachStudio({element, props, trigger, watch}) {
   const place = element.querySelector('.dg-mount');
-  let mounted = null;
-  let shown = {};
   let asked = viewOfAddress();
+  let mounted = null;
+  let run = null;
+  let version = null;
+  let turn = begin();
 
   function hear(event) {
     if (event.kind === 'view') announce(event.view);
     else if (event.kind in CARRIED) trigger(CARRIED[event.kind], event);
   }
 
-  async function follow() {
-    const told = JSON.parse(props.value);
-    if (told.n === shown.n) return;
-    const before = shown;
-    shown = told;
+  /** What Python will say can be guessed: the run of the address, or the first. So something is seen sooner. */
+  async function begin() {
+    const {runs} = await (await fetch('/studio/runs')).json();
+    const open = runs.filter(({error}) => !error);
+    const first = open.find(({id}) => id === asked.run) ?? open[0];
+    if (first) await show(first.id, {});
+  }
+
+  async function follow(told) {
     if (!told.run) clear(told.says);
-    else if (told.run !== before.run || !mounted) await show(told);
+    else if (told.run !== run) await show(told.run, told.view);
     else {
-      if (told.version !== before.version) await mounted.reload();
+      if (told.version !== version) await mounted.reload();
       mounted.set(told.view);
     }
+    if (told.run) version = told.version;
   }
 
   function clear(says) {
     mounted?.destroy();
-    mounted = null;
+    mounted = run = version = null;
     place.replaceChildren(...(says ? [h('p', {class: 'dg-says'}, says)] : []));
   }
 
   /** Another run: the page's address speaks of the first, of the others only Python does. */
-  async function show(told) {
+  async function show(id, view) {
     clear(null);
-    const view = asked.run === told.run ? {...asked, ...told.view} : told.view;
-    asked = {};
-    const source = overHttp('', told.run);
+    run = id;
+    const source = overHttp('', id);
     const opened = source.manifest();
-    mounted = await mount(place, {source: {...source, manifest: once(opened, source)}, view, onEvent: hear, address: true});
+    const begun = asked.run === id ? {...asked, ...view} : view;
+    asked = {};
+    mounted = await mount(place, {
+      source: {...source, manifest: once(opened, source.manifest)},
+      view: begun,
+      onEvent: hear,
+      address: true,
+    });
     const manifest = await opened.catch(() => null);
-    if (manifest && shown === told) announce({run: told.run, frame: manifest.frames[mounted.state.frame ?? 0]});
+    version = manifest?.version ?? null;
+    if (manifest) announce({run: id, frame: manifest.frames[mounted.state.frame ?? 0]});
   }
 
+  const listen = () => {
+    const told = JSON.parse(props.value);
+    if (told.n) turn = turn.catch(() => {}).then(() => follow(told));
+  };
   document.addEventListener(JUMP, ({detail}) => mounted?.set(detail));
-  watch('value', follow);
-  follow();
+  watch('value', listen);
+  listen();
 }
 
 /** Tell the other parts of the page what is looked at. */
@@ -73,13 +91,13 @@ function announce(view) {
   document.dispatchEvent(new CustomEvent(SEEN, {detail: view}));
 }
 
-/** A manifest that was asked for already, and later ones when they are asked for. */
-function once(opened, source) {
-  let isTaken = false;
+/** What was asked for already, and later answers when they are asked for. */
+function once(opened, again) {
+  let waiting = opened;
   return () => {
-    if (isTaken) return source.manifest();
-    isTaken = true;
-    return opened;
+    const answer = waiting ?? again();
+    waiting = null;
+    return answer;
   };
 }
 
