@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -102,20 +103,66 @@ def test_a_run_that_another_process_writes_is_left_alone(make: Make) -> None:
     assert everything(run) == before
 
 
-def test_cut_off_it_is_half_written_and_goes_on_later(make: Make) -> None:
-    class CutOffError(Exception):
-        pass
+class StoppedError(Exception):
+    pass
 
+
+@pytest.mark.parametrize("frames_done", [0, 3, 6])
+def test_stopped_it_leaves_the_run_as_it_was(make: Make, frames_done: int) -> None:
     def stop(done: int, total: int) -> None:
-        if done == 3:
-            raise CutOffError
+        if done == frames_done:
+            raise StoppedError
 
     run, wanted = make("run", ByUncertainty()), make("wanted", Blend())
-    with pytest.raises(CutOffError):
+    before = everything(run)
+    with pytest.raises(StoppedError):
         relabel(run, Blend(), progress=stop)
+    assert everything(run) == before
+    relabel(run, Blend())
+    assert everything(run) == everything(wanted)
+
+
+def test_a_full_disk_leaves_the_run_as_it_was(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    run, real, written = make("run", ByUncertainty()), os.fsync, list[int]()
+    before = everything(run)
+
+    def full(handle: int) -> None:
+        written.append(handle)
+        if len(written) > 5:
+            raise OSError(28, "No space left on device")
+        real(handle)
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(DataError, match="No space left"):
+        relabel(run, Blend())
+    assert everything(run) == before
+
+
+def test_killed_while_labels_are_put_in_place_it_is_half_written_until_it_is_done_again(
+    make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run, wanted, real = make("run", ByUncertainty()), make("wanted", Blend()), Path.replace
+
+    def dies(path: Path, target: Path) -> Path:
+        if target == run.layer("source", "003"):
+            raise StoppedError
+        return real(path, target)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "replace", dies)
+        with pytest.raises(StoppedError):
+            relabel(run, Blend())
     assert not run.manifest().stages["fuse"].is_finished
     relabel(run, Blend())
     assert everything(run) == everything(wanted)
+
+
+def test_what_a_killed_one_left_aside_is_removed(make: Make) -> None:
+    run = make("run", ByUncertainty())
+    (run.root / ".fusing" / "fused").mkdir(parents=True)
+    (run.root / ".fusing" / "fused" / "000.png").write_bytes(b"half")
+    relabel(run, Blend())
+    assert everything(run) == everything(make("wanted", Blend()))
 
 
 def test_a_stage_that_is_not_finished_is_named(make: Make) -> None:

@@ -1,17 +1,20 @@
 """The last stage of a run: labels from what is on disk. Another strategy needs no teacher and no source.
 
-The stage starts again where it was cut off: it is the quickest.
+Labels are made aside and put in place when all of them are there: whoever stops the stage, or runs out of disk, keeps
+the labels that were there before. Cut off, it starts again from the first frame: it is the quickest stage.
 """
 
 from __future__ import annotations
 
+import shutil
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 
 from deglare.data.files import read_depth, read_uncertainty, write_depth, write_image
-from deglare.data.run_folder import LabelSource, Manifest, RunFolder
+from deglare.data.run_folder import LabelSource, Manifest, RunFolder, writable
 from deglare.errors import DataError, RequestError
 from deglare.fusion.evidence import Evidence, Needs, Neighbour
 from deglare.fusion.labels import Labels
@@ -25,7 +28,7 @@ from deglare.networks.disparity import INDOOR, MetricRange
 from deglare.progress import Progress, quiet
 from deglare.types import Camera, Rigid, inverse_rigid
 
-FUSE = "fuse"
+FUSE, ASIDE = "fuse", ".fusing"
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,20 +106,43 @@ class Fusing:
 
     def write(self, progress: Progress = quiet) -> None:
         """Write the labels, and where each pixel of them is from. The caller holds the run."""
-        run, key, names, needs = self.evidence.run, self.key, list(self.evidence.poses), self.strategy.needs
+        run, key, needs = self.evidence.run, self.key, self.strategy.needs
         if needs.mask:
             raise RequestError("a run holds no mask that labels could go by: choose another strategy")
-        run.begin(FUSE, key.settings, key.inputs, ())
+        names = list(self.evidence.poses)
         levels = levels_of(needs, in_order(lambda name: self.evidence.of(name, needs), names, self.threads))
+        with beside(run) as aside:
 
-        def make(name: str) -> Counter[str]:
-            labels = self.strategy.fuse(replace(self.evidence.of(name, needs), levels=levels))
-            write_image(run.layer("source", name), labels.source)
-            write_depth(run.layer("fused", name), labels.depth)
-            return counts_of(labels)
+            def make(name: str) -> Counter[str]:
+                labels = self.strategy.fuse(replace(self.evidence.of(name, needs), levels=levels))
+                write_image(aside.layer("source", name), labels.source)
+                write_depth(aside.layer("fused", name), labels.depth)
+                return counts_of(labels)
 
-        counts = sum(each_frame(make, names, self.threads, progress), Counter[str]())
+            counts = sum(each_frame(make, names, self.threads, progress), Counter[str]())
+            run.begin(FUSE, key.settings, key.inputs, ())
+            put_in_place(aside, run, names)
         run.finish(FUSE, key.settings, key.inputs, {"levels": asdict(levels), "pixels": dict(counts)})
+
+
+@contextmanager
+def beside(run: RunFolder) -> Iterator[RunFolder]:
+    """An empty folder inside of a run, for layers that are not finished; gone afterwards."""
+    folder = run.root / ASIDE
+    shutil.rmtree(folder, ignore_errors=True)  # of somebody who was killed
+    try:
+        yield RunFolder(folder)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def put_in_place(aside: RunFolder, run: RunFolder, names: Iterable[str]) -> None:
+    """Move labels over those of the run, each in one step."""
+    with writable(run.root):
+        for name in names:
+            for layer in ("source", "fused"):
+                run.layer(layer, name).parent.mkdir(exist_ok=True)
+                aside.layer(layer, name).replace(run.layer(layer, name))
 
 
 def relabel(
@@ -124,8 +150,8 @@ def relabel(
 ) -> dict[str, int]:
     """Fuse every frame of a finished run with another strategy; returns how many pixels became of what.
 
-    The run is then as `deglare.fusion.labelling.label` with that strategy would have left it. Cut off, the run is
-    half-written until this is called again.
+    The run is then as `deglare.fusion.labelling.label` with that strategy would have left it. To stop it, raise from
+    ``progress``: the run stays as it was.
 
     Args:
         run: Predicted and projected, fused before or not.

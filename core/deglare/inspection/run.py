@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
-from jaxtyping import Float64
+from jaxtyping import Float64, UInt8
 
-from deglare.data.files import read_png8, read_png16, read_rgb, read_text
+from deglare.data.files import read_png8, read_png16, read_rgb
 from deglare.data.folders import file_names
-from deglare.data.run_folder import MANIFEST, Manifest, RunFolder
+from deglare.data.run_folder import Manifest, RunFolder
 from deglare.errors import DataError, RequestError
 from deglare.fusion.evidence import Levels
 from deglare.fusion.settings_files import name_of
@@ -24,9 +22,10 @@ from deglare.geometry.raycasting import RayCaster
 from deglare.inspection.kept import Kept
 from deglare.inspection.layers import HIGHLIGHT, REFLECTIVE, FrameLayers, Millimetres
 from deglare.inspection.levels import MEDIANS, levels_for
-from deglare.inspection.making import FUSE, Making
+from deglare.inspection.making import Making
+from deglare.inspection.opening import Written, read_manifest, require_files, required_poses
 from deglare.networks.disparity import MetricRange
-from deglare.types import HIGHLIGHT_SHARE, Camera, Rigid, inverse_rigid, require_rigid
+from deglare.types import HIGHLIGHT_SHARE, Camera, Rigid, inverse_rigid
 
 Read = TypeVar("Read", bound=np.ndarray)
 Made = TypeVar("Made")
@@ -42,44 +41,40 @@ class InspectedRun:
     """A finished run, read-only. Several threads may use one; what it says stays as it was when it was opened."""
 
     folder: RunFolder
-    manifest: Manifest
+    written: Written
     making: Making
-    version: str
-    """Changes when ``run.json`` is written, and with it when labels change."""
     poses: dict[str, Rigid]
     """``world_T_cam`` of every frame, in order of time."""
     kept: Kept
-    _stamp: tuple[int, int] = field(repr=False)
 
     @classmethod
     def open(cls, path: Path | str) -> InspectedRun:
         """Open a run; a `DataError` of one sentence where it is none, damaged, half-written or too new."""
         folder = RunFolder(Path(path).resolve())
-        if not folder.has_manifest:
-            raise DataError(f"{path} is no run: it has no {MANIFEST}; make one with deglare label, or deglare demo")
-        stamp = _stamp_of(folder)
-        text = read_text(folder.root / MANIFEST)
-        manifest = _parsed(text)
-        making = Making.of(manifest)
-        poses = _required_poses(manifest)
-        version = hashlib.sha256(f"{stamp} {text}".encode()).hexdigest()[:12]
-        run = cls(folder, manifest, making, version, poses, Kept(folder), stamp)
-        run._require_files()
-        return run
+        written = read_manifest(folder)
+        making, poses = Making.of(written.manifest), required_poses(written.manifest)
+        require_files(folder, making, tuple(poses))
+        return cls(folder, written, making, poses, Kept(folder))
 
     def current(self) -> InspectedRun:
         """This run as it is on disk now: itself where nothing was written since, else opened anew.
 
-        While labels are being written it is a `DataError`; this object goes on reading until they are done.
+        While new labels are put in place it is a `DataError`, for a moment; this object goes on reading.
         """
-        if self.folder.has_manifest and _stamp_of(self.folder) == self._stamp:
+        if self.written.is_as_written(self.folder):
             return self
         fresh = InspectedRun.open(self.root)
-        if _before_fusion(fresh.manifest) != _before_fusion(self.manifest):
-            return fresh
-        return InspectedRun(
-            fresh.folder, fresh.manifest, fresh.making, fresh.version, fresh.poses, self.kept, fresh._stamp
-        )
+        return replace(fresh, kept=self.kept) if fresh.written.has_surface_of(self.written) else fresh
+
+    @property
+    def manifest(self) -> Manifest:
+        """What ``run.json`` says."""
+        return self.written.manifest
+
+    @property
+    def version(self) -> str:
+        """Changes when ``run.json`` is written, and with it when labels change."""
+        return self.written.version
 
     @property
     def root(self) -> Path:
@@ -198,7 +193,7 @@ class InspectedRun:
         """One of ``projected``, ``fused`` and ``depth`` in millimetres, 0 = none."""
         return _without_code(self.read(self.folder.layer(layer, self.frame(frame)), read_png16))
 
-    def regions(self, frame: FrameId) -> np.ndarray | None:
+    def regions(self, frame: FrameId) -> UInt8[np.ndarray, "h w"] | None:
         """Codes as in `FrameLayers.regions`; None where nothing is known."""
         if not self.has_regions:
             return None
@@ -208,7 +203,7 @@ class InspectedRun:
             codes[self.read(self.folder.layer("specular", name), read_png8) >= HIGHLIGHT_FROM] = HIGHLIGHT
         return codes
 
-    def materials(self, frame: FrameId) -> np.ndarray | None:
+    def materials(self, frame: FrameId) -> UInt8[np.ndarray, "h w"] | None:
         """`Material` codes; None where they are not known."""
         name = self.frame(frame)
         return self.read(self.folder.layer("material", name), read_png8) if self.has_materials else None
@@ -251,50 +246,9 @@ class InspectedRun:
     def _has_all(self, layer: str) -> bool:
         return {f"{name}.png" for name in self.names} <= set(file_names(self.root / layer))
 
-    def _require_files(self) -> None:
-        """A `DataError` that names the first file of a finished stage that is not there."""
-        folders = [f"predicted/{teacher}" for teacher in self.teachers] + ["projected", "uncertainty"]
-        folders += ["fused", "source"] if self.has_fused else []
-        wanted = {folder: [f"{name}.png" for name in self.names] for folder in folders}
-        wanted["color"] = [f"{name}.jpg" for name in self.names]
-        wanted["."] = [self.folder.mesh.name]
-        for folder, files in wanted.items():
-            missing = sorted(set(files) - set(file_names(self.root / folder)))
-            if missing:
-                raise DataError(
-                    f"{self.name} lacks {len(missing)} of the files in {folder} ({missing[0]}): put them back, or make "
-                    "the run again in another folder"
-                )
-
     def _said(self, path: Path) -> str:
         """A file as messages name it."""
         return path.relative_to(self.root).as_posix()
-
-
-def _parsed(text: str) -> Manifest:
-    try:
-        return Manifest.from_json(json.loads(text))
-    except (ValueError, RecursionError) as error:
-        raise DataError(f"{MANIFEST} is damaged ({error}): make the run again") from error
-
-
-def _required_poses(manifest: Manifest) -> dict[str, Rigid]:
-    poses = {name: pose for name, pose in manifest.poses.items() if pose is not None}
-    if not poses or len(poses) < len(manifest.poses):
-        raise DataError(f"{MANIFEST} has frames without poses, or none at all: make the run again")
-    for name, pose in poses.items():
-        require_rigid(pose, f"the pose of frame {name}")
-    return poses
-
-
-def _before_fusion(manifest: Manifest) -> dict[str, object]:
-    """What the surface depends on."""
-    return {**manifest.to_json(), "stages": {name: one for name, one in manifest.stages.items() if name != FUSE}}
-
-
-def _stamp_of(folder: RunFolder) -> tuple[int, int]:
-    found = (folder.root / MANIFEST).stat()
-    return found.st_mtime_ns, found.st_size
 
 
 def _without_code(steps: Millimetres) -> Millimetres:
