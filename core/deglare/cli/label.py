@@ -119,6 +119,7 @@ def settings_of(choice: Choice) -> LabelSettings:
 
 def strategy_of(name: str | None, alpha: float | None, quantile: float | None, default: Strategy) -> Strategy:
     """A strategy by name, with its threshold; a threshold that it does not have is a wrong request."""
+    from deglare.fusion.settings_files import threshold_of
     from deglare.fusion.strategies import STRATEGIES
 
     if name is not None and name not in STRATEGIES:
@@ -133,7 +134,7 @@ def strategy_of(name: str | None, alpha: float | None, quantile: float | None, d
             raise RequestError(f"the strategy {type(strategy).__name__} chooses no threshold: leave --quantile out")
         return replace(strategy, alpha_m=None, quantile=quantile)  # type: ignore[type-var]
     if alpha is not None:
-        threshold = next((one for one in ("alpha_m", "alpha", "share") if one in known), None)
+        threshold = threshold_of(strategy)
         if threshold is None:
             raise RequestError(f"the strategy {type(strategy).__name__} has no threshold: leave --alpha out")
         return replace(strategy, **{threshold: alpha})  # type: ignore[type-var]
