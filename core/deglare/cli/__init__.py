@@ -24,6 +24,7 @@ traceback of a failure). Exit status 0: done. 1: the run failed. 2: the request 
 def verbs() -> dict[str, Callable[..., Result]]:
     """Every verb by name. Importing a verb is quick; what is heavy is imported when it runs."""
     from deglare.cli.app import app
+    from deglare.cli.bench import bench
     from deglare.cli.check import check
     from deglare.cli.demo import demo
     from deglare.cli.doctor import doctor
@@ -43,6 +44,7 @@ def verbs() -> dict[str, Callable[..., Result]]:
         "label": label,
         "doctor": doctor,
         "eval": evaluate,
+        "bench": bench,
         "export": export,
     }
 

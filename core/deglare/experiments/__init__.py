@@ -1,0 +1,1 @@
+"""Experiments: whole tables as plans of steps, each finished once, and what their numbers say."""
