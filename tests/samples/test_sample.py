@@ -23,17 +23,16 @@ def known(value: T | None) -> T:
 def test_the_sample_opens_and_shows_reflections() -> None:
     sequence = deglare.open_sample()
     assert len(sequence) == FRAMES and sequence.has_poses and sequence.has_depth
-    labels = sequence[0].labels()
-    assert labels is not None and labels.highlight is not None
-    assert labels.highlight.mean() > 0.02
+    highlights = [known(known(frame.labels()).highlight).mean() for frame in sequence[::9]]
+    assert np.mean(highlights) > 0.02
 
 
 def test_the_sample_has_highlights_on_sharp_gloss_and_on_rougher_surfaces() -> None:
-    frames = deglare.open_sample()[::24]
+    frames = deglare.open_sample()[::8]
     seen = [regions_of(known(frame.depth()), frame.labels()) for frame in frames]
     shares = {name: np.mean([found[name].mean() for found in seen]) for name in seen[0] if name.startswith("highlight")}
-    assert shares["highlight on gloss, roughness < 0.01"] > 0.02
-    assert shares["highlight on gloss, roughness 0.01-0.03"] > 0.005
+    assert shares["highlight on gloss, roughness < 0.01"] > 0.002
+    assert shares["highlight on gloss, roughness 0.01-0.03"] > 0.02
     binned = sum(share for name, share in shares.items() if ", roughness " in name)
     assert 0.9 * shares["highlight"] < binned < shares["highlight"]  # screens mirror too, and edges of matte things
 
@@ -44,7 +43,7 @@ def test_what_is_too_far_on_sharp_gloss_alone_is_reported_there_alone() -> None:
         is_sharp = known(labels.highlight) & (known(labels.roughness) < 0.01)
         return DepthMap(np.where(is_sharp, 1.5 * depth.metres, depth.metres).astype(np.float32), depth.valid)
 
-    report = deglare.evaluate(predict, deglare.open_sample()[:2], Protocol(max_depth_m=40, resamples=0))
+    report = deglare.evaluate(predict, deglare.open_sample()[8:9], Protocol(max_depth_m=40, resamples=0))
     assert report.value("highlight on gloss, roughness < 0.01", "abs_rel") == pytest.approx(0.5)
     assert report.value("highlight on gloss, roughness 0.01-0.03", "abs_rel") == 0
     assert "roughness  highlights cut at GGX alpha 0.01, 0.03" in report.to_markdown()
