@@ -98,13 +98,16 @@ def write_uncertainty(path: Path, sigma_m: Float32[np.ndarray, "h w"]) -> None:
 
 
 def write_image(path: Path, pixels: UInt8[np.ndarray, "..."] | UInt16[np.ndarray, "h w"], quality: int = 95) -> None:
-    """Write PNG, or JPEG where the name says so. JPEG keeps full colour resolution."""
+    """Write PNG, or JPEG where the name says so. JPEG keeps full colour resolution.
+
+    16 bits are packed quickly: depth becomes a sixth larger than it could be, in a fifth of the time.
+    """
     buffer = io.BytesIO()
     image = Image.fromarray(pixels)
     if path.suffix.lower() in (".jpg", ".jpeg"):
         image.save(buffer, format="JPEG", quality=quality, subsampling=0)
     else:
-        image.save(buffer, format="PNG", compress_level=6)
+        image.save(buffer, format="PNG", compress_level=1 if pixels.dtype == np.uint16 else 6)
     write_atomically(path, lambda out: out.write(buffer.getvalue()))
 
 

@@ -58,7 +58,7 @@ class DepthNetwork(nn.Module):
 
     def forward(self, rgb: Float[Tensor, "b 3 h w"]) -> list[Float[Tensor, "b 1 _ _"]]:
         """Sigmoid disparities at 1/1, 1/2, 1/4 and 1/8 of an image in [0, 1]; 1 is nearest."""
-        require_multiples((rgb.shape[2], rgb.shape[3]))
+        require_multiples((int(rgb.shape[2]), int(rgb.shape[3])))  # traced, they are tensors
         return self.decoder(self.encoder((rgb - self.mean) / self.std))
 
     def depth_m(self, rgb: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "b 1 h w"]:

@@ -156,9 +156,10 @@ class _FinestScale(nn.Module):
 def _converted(network: DepthNetwork, size_hw: tuple[int, int]) -> Model:
     example = torch.zeros(1, 3, *size_hw)
     with warnings.catch_warnings(), torch.inference_mode(False), torch.no_grad(), _nothing_reported():
-        warnings.simplefilter("ignore")  # the exporter's own, about itself
-        program = torch.export.export(_FinestScale(network).eval(), (example,), strict=False)
-        model = _openvino().convert_model(program)
+        warnings.simplefilter("ignore")  # the tracer's own, about itself
+        # torch.export gives the same program, in seconds where this takes tenths of them
+        program = torch.jit.trace(_FinestScale(network).eval(), example, check_trace=False)
+        model = _openvino().convert_model(program, example_input=example)
     model.reshape([1, 3, *size_hw])
     return model
 
