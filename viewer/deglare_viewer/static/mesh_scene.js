@@ -1,0 +1,159 @@
+/**
+ * Draws a mesh, the cameras that saw it and one pinned point with WebGL2. Faces are seen from free space only: from
+ * outside, one looks through the walls into the room.
+ */
+
+import {ACCENT, NOTHING} from './colours.js';
+import {add, axisOf, centreOf, clipFromWorld, scale} from './geometry.js';
+import {createProgram} from './gl.js';
+
+const SURFACE_VERTEX = `#version 300 es
+uniform mat4 clip_from_world;
+in vec3 position, normal, tone;
+out vec3 place, up, shade;
+void main() {
+  place = position;
+  up = normal;
+  shade = tone;
+  gl_Position = clip_from_world * vec4(position, 1);
+}`;
+
+/** A soft light at the eye: surfaces that turn away are darker, never black. */
+const SURFACE_FRAGMENT = `#version 300 es
+precision highp float;
+uniform vec3 eye;
+uniform float ambient;
+in vec3 place, up, shade;
+out vec4 colour;
+void main() {
+  float facing = abs(dot(normalize(up + vec3(1e-6)), normalize(eye - place)));
+  colour = vec4(shade * mix(ambient, 1.0, facing), 1);
+}`;
+
+const FLAT_VERTEX = `#version 300 es
+uniform mat4 clip_from_world;
+uniform float size;
+in vec3 position;
+void main() {
+  gl_Position = clip_from_world * vec4(position, 1);
+  gl_PointSize = size;
+}`;
+
+const FLAT_FRAGMENT = `#version 300 es
+precision highp float;
+uniform vec4 paint;
+uniform bool is_ring;
+out vec4 colour;
+void main() {
+  float away = length(gl_PointCoord - 0.5) * 2.0;
+  if (is_ring && (away > 1.0 || (away < 0.62 && away > 0.2))) discard;
+  colour = paint;
+}`;
+
+/** @param {WebGL2RenderingContext} gl */
+export function createScene(gl) {
+  const surface = createProgram(gl, SURFACE_VERTEX, SURFACE_FRAGMENT);
+  const flat = createProgram(gl, FLAT_VERTEX, FLAT_FRAGMENT);
+  const lines = createPoints(gl, flat);
+  const marks = createPoints(gl, flat);
+  let mesh = null;
+
+  /** Take in another mesh. @param {Object} arrays positions, normals, colours, faces */
+  function load(arrays) {
+    if (mesh) [...mesh.buffers].forEach((buffer) => gl.deleteBuffer(buffer));
+    const array = gl.createVertexArray();
+    gl.bindVertexArray(array);
+    const buffers = [
+      attribute(gl, surface, 'position', arrays.positions, gl.FLOAT, false),
+      attribute(gl, surface, 'normal', arrays.normals, gl.BYTE, true),
+      attribute(gl, surface, 'tone', arrays.colours, gl.UNSIGNED_BYTE, true),
+      gl.createBuffer(),
+    ];
+    gl.bindBuffer(gl.ELEMENT_ARRAY_BUFFER, buffers[3]);
+    gl.bufferData(gl.ELEMENT_ARRAY_BUFFER, arrays.faces, gl.STATIC_DRAW);
+    mesh = {array, buffers, count: arrays.faces.length};
+  }
+
+  /**
+   * @param {{orbit: import('./orbit.js').Orbit, tan: [number, number], reach: number, ambient: number,
+   *   cameras: Float32Array, here: ?Float32Array, pin: ?number[], ratio: number}} what `reach` is how far to see
+   */
+  function draw({orbit, tan, reach, ambient, cameras, here, pin, ratio}) {
+    const clip = clipFromWorld(orbit, tan[0], tan[1], Math.max(0.02, orbit.distance * 0.02), reach);
+    gl.viewport(0, 0, gl.drawingBufferWidth, gl.drawingBufferHeight);
+    gl.clearColor(...NOTHING.map((value) => value / 255), 1);
+    gl.clear(gl.COLOR_BUFFER_BIT | gl.DEPTH_BUFFER_BIT);
+    gl.enable(gl.DEPTH_TEST);
+    gl.enable(gl.CULL_FACE);
+    if (mesh) {
+      gl.useProgram(surface);
+      gl.uniformMatrix4fv(surface.locations.clip_from_world, false, clip);
+      gl.uniform3f(surface.locations.eye, ...orbit.eye);
+      gl.uniform1f(surface.locations.ambient, ambient);
+      gl.bindVertexArray(mesh.array);
+      gl.drawElements(gl.TRIANGLES, mesh.count, gl.UNSIGNED_INT, 0);
+    }
+    gl.disable(gl.CULL_FACE);
+    gl.enable(gl.BLEND);
+    gl.blendFunc(gl.SRC_ALPHA, gl.ONE_MINUS_SRC_ALPHA);
+    gl.useProgram(flat);
+    gl.uniformMatrix4fv(flat.locations.clip_from_world, false, clip);
+    drawFlat(lines, gl.LINES, cameras, [1, 1, 1, 0.28]);
+    gl.disable(gl.DEPTH_TEST);
+    if (here) drawFlat(lines, gl.LINES, here, [1, 1, 1, 1]);
+    if (pin) {
+      gl.uniform1f(flat.locations.size, 15 * ratio);
+      drawFlat(marks, gl.POINTS, new Float32Array(pin), [0, 0, 0, 0.6], true);
+      gl.uniform1f(flat.locations.size, 13 * ratio);
+      drawFlat(marks, gl.POINTS, new Float32Array(pin), [...ACCENT.map((value) => value / 255), 1], true);
+    }
+    gl.disable(gl.BLEND);
+  }
+
+  function drawFlat({array, buffer}, mode, positions, paint, isRing = false) {
+    gl.bindVertexArray(array);
+    gl.bindBuffer(gl.ARRAY_BUFFER, buffer);
+    gl.bufferData(gl.ARRAY_BUFFER, positions, gl.DYNAMIC_DRAW);
+    gl.uniform4f(flat.locations.paint, ...paint);
+    gl.uniform1i(flat.locations.is_ring, Number(isRing));
+    gl.drawArrays(mode, 0, positions.length / 3);
+  }
+
+  /** Wait until everything is drawn: for measuring how long it takes. */
+  function finish() {
+    gl.readPixels(0, 0, 1, 1, gl.RGBA, gl.UNSIGNED_BYTE, new Uint8Array(4));
+  }
+
+  return {load, draw, finish, isEmpty: () => mesh === null};
+}
+
+/** @returns {WebGLBuffer} */
+function attribute(gl, program, name, data, type, isNormalised) {
+  const buffer = gl.createBuffer();
+  const location = gl.getAttribLocation(program, name);
+  gl.bindBuffer(gl.ARRAY_BUFFER, buffer);
+  gl.bufferData(gl.ARRAY_BUFFER, data, gl.STATIC_DRAW);
+  gl.enableVertexAttribArray(location);
+  gl.vertexAttribPointer(location, 3, type, isNormalised, 0, 0);
+  return buffer;
+}
+
+function createPoints(gl, program) {
+  const array = gl.createVertexArray();
+  gl.bindVertexArray(array);
+  return {array, buffer: attribute(gl, program, 'position', new Float32Array(3), gl.FLOAT, false)};
+}
+
+/**
+ * A camera as a pyramid of lines.
+ * @param {number[]} pose @param {[number, number]} tan half of its field of view @param {number} size in metres
+ * @returns {number[]} ends of lines, three numbers each
+ */
+export function pyramid(pose, [tanX, tanY], size) {
+  const tip = centreOf(pose);
+  const [right, down, forward] = [axisOf(pose, 0), axisOf(pose, 1), axisOf(pose, 2)];
+  const corners = [[-1, -1], [1, -1], [1, 1], [-1, 1]].map(([x, y]) =>
+    add(tip, scale(add(forward, add(scale(right, x * tanX), scale(down, y * tanY))), size)),
+  );
+  return corners.flatMap((corner, i) => [...tip, ...corner, ...corner, ...corners[(i + 1) % 4]]);
+}
