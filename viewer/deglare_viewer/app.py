@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -73,7 +74,14 @@ def upload_limit() -> int:
 
 def make_app(table: RunTable, options: Options | None = None) -> Guard:
     """Everything that a server serves."""
-    options = options or Options()
+
+    async def made() -> Guard:
+        return _made(table, options or Options())
+
+    return asyncio.run(made())  # where no loop runs, Gradio makes some and leaves them open
+
+
+def _made(table: RunTable, options: Options) -> Guard:
     app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None)
     reading = add_routes(app, table)
     mounted = mount(app, build(table, reading, options), options)
