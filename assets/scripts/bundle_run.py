@@ -22,7 +22,7 @@ from deglare.evaluation.runs import report_runs
 from deglare.fusion.labelling import label
 from deglare.geometry.resizing import resize_disparity, resize_image
 from deglare.inspection.bundled import ARCHIVE, NAME
-from deglare.inspection.packing import Disparity, disparity_of_steps, steps_of, write_packed
+from deglare.inspection.packing import Disparity, disparity_of_steps, stamp_of_scene, steps_of, write_packed
 from deglare.networks.disparity import INDOOR, disparity_of
 from deglare.networks.teachers import NetworkTeacher, as_image, load_model
 from deglare.samples import open_sample, sample_scene_path
@@ -65,7 +65,7 @@ def main(folder: Path) -> None:
     run = label(open_sample(), teachers, folder, announce=bar).run
     report_runs({NAME: run}).write(RunFolder(folder).root / REPORT)
     path = sample_scene_path().parent / ARCHIVE
-    write_packed(path, dict(zip(SMALL, kept, strict=True)), INDOOR, folder)
+    write_packed(path, dict(zip(SMALL, kept, strict=True)), INDOOR, folder, stamp_of_scene(sample_scene_path()))
     say(f"{path}: {path.stat().st_size / 1e6:.1f} MB")
 
 

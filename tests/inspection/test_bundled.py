@@ -20,18 +20,19 @@ from deglare.fusion.levels import levels_of
 from deglare.fusion.relabelling import fusing_of
 from deglare.fusion.settings_files import strategy_from
 from deglare.fusion.uncertainty import spread
-from deglare.inspection.bundled import bundled_run
+from deglare.inspection.bundled import ARCHIVE, bundled_run
 from deglare.inspection.packing import (
     disparity_of_steps,
     packed_steps,
     read_packed,
+    stamp_of_scene,
     steps_of,
     unpacked_steps,
     write_packed,
 )
 from deglare.inspection.run import InspectedRun
 from deglare.networks.disparity import INDOOR
-from deglare.samples import open_sample
+from deglare.samples import open_sample, sample_scene_path
 
 
 @pytest.fixture(scope="module")
@@ -45,6 +46,11 @@ def bundled(cache: Path) -> InspectedRun:
     run = InspectedRun.open(bundled_run(lambda done, total: told.append((done, total)), cache))
     assert told == [(done, 72) for done in range(1, 73)]
     return run
+
+
+def test_it_was_made_of_the_scene_that_ships_beside_it() -> None:
+    packed = read_packed(sample_scene_path().parent / ARCHIVE)
+    assert packed.scene == stamp_of_scene(sample_scene_path()), "run python assets/scripts/bundle_run.py"
 
 
 def test_it_opens_as_a_finished_run_of_the_sample_scene(bundled: InspectedRun) -> None:
@@ -116,7 +122,7 @@ def test_an_archive_gives_back_what_was_packed(tmp_path: Path) -> None:
     write_json(run.report, {})
     run.mesh.write_bytes(b"ply")
     maps = {"teacher": np.linspace(0.1, 9.9, 24, dtype=np.float32).reshape(2, 3, 4)}
-    write_packed(tmp_path / "run.zip", maps, INDOOR, run.root)
+    write_packed(tmp_path / "run.zip", maps, INDOOR, run.root, "scene")
     found = read_packed(tmp_path / "run.zip")
     assert found.files["mesh.ply"] == b"ply" and list(found.disparity) == ["teacher"]
     assert np.allclose(found.disparity["teacher"], maps["teacher"], rtol=5e-5)

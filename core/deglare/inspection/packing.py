@@ -9,6 +9,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -40,9 +41,19 @@ class PackedRun:
     """In 1/m, by teacher, of every frame."""
     files: Mapping[str, bytes]
     """`KEPT`."""
+    scene: str
+    """`stamp_of_scene` of the scene that was predicted."""
 
 
-def write_packed(path: Path, disparity: Mapping[str, Disparity], reach: MetricRange, run: Path) -> None:
+def stamp_of_scene(folder: Path) -> str:
+    """A hash of a posed folder's colours and poses: predictions belong to these and to no others."""
+    digest = hashlib.sha256((folder / "poses.txt").read_bytes())
+    for path in sorted((folder / "color").iterdir()):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()
+
+
+def write_packed(path: Path, disparity: Mapping[str, Disparity], reach: MetricRange, run: Path, scene: str) -> None:
     """Write the archive of a finished run.
 
     Args:
@@ -50,9 +61,15 @@ def write_packed(path: Path, disparity: Mapping[str, Disparity], reach: MetricRa
         disparity: As the networks predict it, before it is resized.
         reach: The range of depth of the networks.
         run: The folder whose mesh, manifest and report are kept.
+        scene: `stamp_of_scene` of what was predicted.
     """
     shape = next(iter(disparity.values())).shape
-    about = {"teachers": list(disparity), "shape": shape, "range_m": [reach.nearest_m, reach.farthest_m]}
+    about: dict[str, Any] = {
+        "teachers": list(disparity),
+        "shape": shape,
+        "range_m": [reach.nearest_m, reach.farthest_m],
+    }
+    about["scene"] = scene
     with ZipFile(path, "w", ZIP_LZMA) as archive:
         _add(archive, PREDICTIONS, json.dumps(about, indent=2).encode())
         for teacher, maps in disparity.items():
@@ -71,7 +88,7 @@ def read_packed(path: Path) -> PackedRun:
                 teacher: disparity_of_steps(unpacked_steps(archive.read(f"predicted/{teacher}.u16"), shape), reach)
                 for teacher in about["teachers"]
             }
-            return PackedRun(disparity, {name: archive.read(name) for name in KEPT})
+            return PackedRun(disparity, {name: archive.read(name) for name in KEPT}, about["scene"])
     except (OSError, BadZipFile, KeyError, ValueError, TypeError) as error:
         raise DataError(f"{path} is not a packed run, or is damaged ({error}): install deglare again") from error
 
