@@ -13,7 +13,7 @@ from fastapi import FastAPI
 
 from deglare_viewer.guarding import Guard, Rules
 from deglare_viewer.panels import PANELS, Panel, Studio
-from deglare_viewer.routes import PREFIX, Reading, add_routes, static_files
+from deglare_viewer.routes import Reading, add_routes
 from deglare_viewer.sessions import RunTable
 from deglare_viewer.theme import PAGE_STYLE, studio_theme
 
@@ -97,19 +97,12 @@ def mount(app: FastAPI, blocks: gr.Blocks, options: Options) -> FastAPI:
         path="/",
         theme=studio_theme(),
         css=PAGE_STYLE,
-        head=preloads(),
         footer_links=[],
-        show_error=True,
+        show_error=False,  # sentences of ours are shown all the same, and nothing else
         ssr_mode=False,
         enable_monitoring=False,
         max_file_size=max(options.rules.upload_bytes, 1),
     )
-
-
-def preloads() -> str:
-    """Lets browsers fetch the modules of the element while Gradio is still being fetched."""
-    names = [path.name for path in static_files() if path.suffix == ".js"]
-    return "".join(f'<link rel="modulepreload" href="{PREFIX}/static/{name}">' for name in names)
 
 
 def _closing(lifespan: Callable[[Any], Any], close: Callable[[], None]) -> Callable[[Any], Any]:

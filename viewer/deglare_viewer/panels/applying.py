@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -41,9 +42,14 @@ def wanted(studio: Studio, asked: Any) -> tuple[Entry, Strategy]:
     if teacher not in (None, base):
         raise RequestError(f"labels mend the depth of {base}, which the mesh was made from: choose it as the teacher")
     name, alpha = asked.get("strategy"), asked.get("alpha")
-    if not isinstance(name, str) or isinstance(alpha, bool) or not isinstance(alpha, int | float | None):
+    if not isinstance(name, str) or not is_threshold(alpha):
         raise RequestError("a strategy is a name and a threshold: choose one of the list")
     return entry, strategy_named(name, None if alpha is None else float(alpha))
+
+
+def is_threshold(value: Any) -> bool:
+    """Whether it is a finite number, or nothing."""
+    return value is None or (isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value))
 
 
 def written(entry: Entry, strategy: Strategy, progress: Callable[[int, int], None]) -> str:

@@ -1,0 +1,227 @@
+"""The tabs: what they ask of a run, what they refuse, and how little a new one needs."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+import pytest
+from attacks import call, studio
+
+from deglare.errors import RequestError
+from deglare.evaluation.published import published
+from deglare.evaluation.runs import RunReport
+from deglare.inspection.run import InspectedRun
+from deglare.inspection.view import View
+from deglare_viewer.panels import Studio
+from deglare_viewer.panels.applying import wanted, written
+from deglare_viewer.panels.inspect import shelf_of
+from deglare_viewer.panels.kept import listed, with_view, without_view
+from deglare_viewer.panels.measured import rows_of
+from deglare_viewer.panels.parts import message
+from deglare_viewer.panels.results import cards, own_rows, printed_rows, shown
+from deglare_viewer.routes import Reading
+from deglare_viewer.sessions import RunTable, UnknownRunError
+
+Copy = Callable[..., Path]
+
+
+def studio_of(*runs: Path, is_read_only: bool = False) -> Any:
+    """What panels know, without a page around it."""
+    table = RunTable(runs)
+    return Studio(table, Reading(table), None, None, None, None, is_read_only)  # type: ignore[arg-type]
+
+
+def test_a_message_names_the_run_and_its_version_and_is_never_the_same_twice(glare: Path) -> None:
+    table = RunTable([glare])
+    first, second = (json.loads(message(table, "glare", {"frame": "003"})) for _ in range(2))
+    assert first["n"] != second["n"]
+    assert first["run"] == "glare" and first["version"] == table.run("glare").version
+    assert first["view"] == {"frame": "003"} and first["says"] is None
+
+
+def test_where_there_is_nothing_to_show_the_message_says_what_to_do(glare: Path, copy_of: Copy) -> None:
+    assert "deglare demo" in json.loads(message(RunTable(), None))["says"]
+    run = copy_of(glare)
+    (run / "run.json").write_text("{")
+    told = json.loads(message(RunTable([run]), "glare"))
+    assert told["run"] is None and "damaged" in told["says"] and str(run.parent) not in told["says"]
+
+
+def test_labels_are_written_and_the_version_changes(glare: Path, copy_of: Copy) -> None:
+    here = studio_of(copy_of(glare))
+    before = here.table.run("glare").version
+    told: list[tuple[int, int]] = []
+    asked = {"run": "glare", "strategy": "difference", "alpha": 0.1, "teacher": "deep"}
+    entry, strategy = wanted(here, asked)
+    said = written(entry, strategy, lambda done, total: told.append((done, total)))
+    assert "12 frames" in said and "% predicted" in said and "% projected" in said
+    run = here.table.run("glare")
+    assert run.version != before and run.strategy == "difference" and told[-1] == (12, 12)
+
+
+REFUSED: dict[str, tuple[Any, type[Exception], str]] = {
+    "nothing": (None, RequestError, "nothing was asked"),
+    "another run": ({"run": "nobody"}, UnknownRunError, "no such run"),
+    "a path": ({"run": "/etc"}, UnknownRunError, "no such run"),
+    "magic": ({"run": "glare", "strategy": "magic"}, RequestError, "no strategy"),
+    "no strategy": ({"run": "glare"}, RequestError, "a name and a threshold"),
+    "a text as threshold": ({"run": "glare", "strategy": "uncertainty", "alpha": "1"}, RequestError, "a threshold"),
+    "true as threshold": ({"run": "glare", "strategy": "uncertainty", "alpha": True}, RequestError, "a threshold"),
+    "another teacher": ({"run": "glare", "strategy": "blend", "teacher": "deeper"}, RequestError, "depth of deep"),
+}
+
+
+@pytest.mark.parametrize("what", REFUSED)
+def test_what_cannot_be_written_is_refused_in_a_sentence(glare: Path, what: str) -> None:
+    asked, kind, said = REFUSED[what]
+    with pytest.raises(kind, match=said):
+        wanted(studio_of(glare), asked)
+
+
+@pytest.mark.parametrize("alpha", [float("nan"), -1.0, float("inf")])
+def test_a_threshold_that_is_none_is_refused(glare: Path, copy_of: Copy, alpha: float) -> None:
+    here = studio_of(copy_of(glare))
+    with pytest.raises(RequestError):
+        wanted(here, {"run": "glare", "strategy": "uncertainty", "alpha": alpha})
+
+
+def test_a_failure_is_kept_noted_and_removed(glare: Path, copy_of: Copy) -> None:
+    here = studio_of(copy_of(glare))
+    view = {"run": "glare", "frame": "003", "x": 40, "y": 30, "strategy": "uncertainty", "alpha": 0.25}
+    (item,) = json.loads(with_view(here, {"view": view, "note": ""}))["items"]
+    assert View.from_query(item["query"]) == View("glare", "003", 40, 30, 0.25, "uncertainty")
+    (noted,) = json.loads(with_view(here, {"view": item["view"], "note": "a hole"}))["items"]
+    assert (noted["id"], noted["note"]) == (item["id"], "a hole")
+    gone = json.loads(without_view(here, {"run": "glare", "id": item["id"]}))
+    assert gone["items"] == [] and "press k" in gone["says"]
+
+
+def test_kept_failures_speak_of_the_run_under_the_id_that_it_has_now(glare: Path, copy_of: Copy) -> None:
+    run = copy_of(glare, "first-name")
+    with_view(studio_of(run), {"view": {"run": "first-name", "frame": "003"}})
+    other = studio_of(run.rename(run.parent / "second-name"))
+    (item,) = json.loads(listed(other, "second-name"))["items"]
+    assert item["view"]["run"] == "second-name" and "run=second-name" in item["query"]
+
+
+def test_a_studio_that_is_read_only_writes_nothing(glare: Path) -> None:
+    here = studio_of(glare, is_read_only=True)
+    for attempt in (
+        lambda: wanted(here, {"run": "glare", "strategy": "blend"}),
+        lambda: with_view(here, {"view": {"run": "glare", "frame": "003"}}),
+        lambda: without_view(here, {"run": "glare", "id": "x"}),
+    ):
+        with pytest.raises(RequestError, match="read-only"):
+            attempt()
+    assert json.loads(listed(here, "glare"))["fixed"] is True
+    assert not (glare / "annotations").exists()
+
+
+def test_a_list_of_failures_that_is_damaged_is_a_sentence(glare: Path, copy_of: Copy) -> None:
+    run = copy_of(glare)
+    (run / "annotations").mkdir()
+    (run / "annotations" / "failures.json").write_text("{")
+    said = json.loads(listed(studio_of(run), "glare"))
+    assert said["items"] == [] and "failures.json" in said["says"] and str(run.parent) not in said["says"]
+
+
+def test_what_can_be_saved_is_what_the_run_has(glare: Path, copy_of: Copy) -> None:
+    offered = {one["what"]: one["choices"] for one in json.loads(shelf_of(studio_of(glare), "glare"))}
+    assert offered["depth"]["layer"] == ["fused", "predicted", "projected", "uncertainty", "truth"]
+    assert offered["table"] == {"of": ["regions", "frames"]} and "labels" in offered
+    bare = copy_of(glare, "bare")
+    for path in (bare / "depth").iterdir():
+        path.unlink()
+    offered = {one["what"]: one["choices"] for one in json.loads(shelf_of(studio_of(bare), "bare"))}
+    assert "truth" not in offered["depth"]["layer"] and offered["table"] == {"of": ["frames"]}
+    assert shelf_of(studio_of(), None) == "[]"
+
+
+def test_frames_are_listed_the_worst_first() -> None:
+    def frame(name: str, error: float | None) -> dict[str, Any]:
+        values = {"abs_rel": {"all": 0.1, "reflective": error}, "bias": {"highlight": error}}
+        return {"name": name, "layers": {"predicted": values}}
+
+    columns = ["predicted/abs_rel/reflective", "predicted/bias/highlight", "predicted/abs_rel/all"]
+    frames = [frame("a", 0.2), frame("b", None), frame("c", 0.31249)]
+    table = rows_of({"tables": [1], "columns": columns, "frames": frames})
+    assert [row[0] for row in table["data"]] == ["c", "a", "b"]
+    assert table["data"][0][1:] == [0.312, 0.312, 0.1] and table["data"][2][1] is None
+    assert len(table["headers"]) == 4
+
+
+def test_without_truth_frames_are_listed_by_how_unsure_the_teachers_are() -> None:
+    frames = [{"name": "a", "sigma_m": 0.1, "moved_m": 0.0}, {"name": "b", "sigma_m": 0.4, "moved_m": None}]
+    table = rows_of({"tables": [], "columns": ["sigma_m", "moved_m"], "frames": frames})
+    assert [row[0] for row in table["data"]] == ["b", "a"] and "sigma" in table["headers"][1]
+
+
+def test_results_are_the_numbers_of_the_report(glare: Path) -> None:
+    regions, rows, said, card = shown(studio_of(glare), "glare", "reflective")
+    report = RunReport.read(InspectedRun.open(glare).folder.report)
+    assert regions[0] == "all" and "reflective" in regions
+    assert [row[0] for row in rows["data"]] == list(report.layers)
+    assert rows["data"][0][1] == round(report.layers["predicted/deep"].value("reflective", "abs_rel"), 4)
+    assert "other frames than the paper's" in said and card.startswith("protocol   rooms")
+    assert own_rows(report, "all")["headers"][0] == "depth"
+
+
+def test_a_run_without_a_report_says_so(glare: Path, copy_of: Copy) -> None:
+    run = copy_of(glare)
+    (run / "report.json").unlink()
+    regions, rows, said, card = shown(studio_of(run), "glare", None)
+    assert regions == [] and rows["data"] == [] and "no report.json" in said and card == ""
+
+
+def test_the_papers_numbers_and_the_model_cards_are_there() -> None:
+    table = published().table("scannet-reflection-val")
+    rows = printed_rows(table)
+    assert rows["headers"][:3] == ["network", "training", "Abs Rel"]
+    assert rows["data"][0] == ["Monodepth2", "self-supervised", 0.206, 0.227, 0.584, 0.246, 0.75, 0.912, 0.961]
+    assert "monodepth2-small" in cards()
+
+
+class Afternoon:
+    """A panel that somebody might write: all that it takes."""
+
+    title = "Afternoon"
+    upload_bytes = 0
+
+    def build(self, studio: Studio) -> None:
+        """Counts the frames of the chosen run."""
+        count = gr.Number(label="frames")
+        studio.on_run(lambda id: len(studio.table.run(id).names), [studio.run], [count])
+
+
+def test_a_new_panel_is_a_class_and_a_line(glare: Path) -> None:
+    with studio(glare, panels=[Afternoon()]) as client:
+        config = client.get("/config").json()
+        assert [one["props"]["label"] for one in config["components"] if one["type"] == "tabitem"] == ["Afternoon"]
+        opened = call(client, config["dependencies"][0]["id"], [])
+        assert opened["data"][0]["value"] == "glare"
+
+
+def test_the_page_is_whole_and_names_nobody_else(glare: Path) -> None:
+    with studio(glare) as client:
+        page = client.get("/").text
+        labels = [
+            one["props"]["label"] for one in client.get("/config").json()["components"] if one["type"] == "tabitem"
+        ]
+        assert labels == ["Inspect", "Results"]
+        for host in ("googleapis", "gstatic", "huggingface.co/datasets", "cdn."):
+            assert host not in page
+
+
+def test_a_page_opens_at_the_run_of_its_address(glare: Path, copy_of: Copy) -> None:
+    with studio(glare, copy_of(glare, "other")) as client:
+        event = client.get("/config").json()["dependencies"][0]["id"]
+        for query, run in (("", "glare"), ("?run=other", "other"), ("?run=nobody", "glare"), ("?run=/etc", "glare")):
+            body = {"data": [], "fn_index": event, "session_hash": "visitor"}
+            assert client.post(f"/gradio_api/queue/join{query}", json=body).status_code == 200
+            with client.stream("GET", "/gradio_api/queue/data?session_hash=visitor") as stream:
+                done = next(line for line in stream.iter_lines() if "process_completed" in line)
+            assert json.loads(done.removeprefix("data:"))["output"]["data"][0]["value"] == run
