@@ -29,6 +29,8 @@ class Arm:
     ensemble: bool = True
     """Whether all networks make the uncertainty, or one does, against its mirror image."""
     layer: Literal["fused", "projected", "predicted"] = "fused"
+    mirrors: bool = False
+    """Whether mirrors and glare holes in large planes are closed by their plane."""
     low_resolution: bool = False
     normals: float = 0.0
     after: str | None = None
@@ -87,6 +89,23 @@ _LISTED = (
     Arm("robust-near", "robust fusion, tau 0.35", ROBUST, "robust-near", table="beyond"),
     Arm("robust-both", "robust fusion, blended by gap too", Blend("both"), "robust", table="beyond"),
     Arm("robust-projected", "robust fusion, projected only", Projected(), "robust", layer="projected", table="beyond"),
+    Arm(
+        "mirrors",
+        "robust fusion, mirrors closed, blended by gap too",
+        Blend("both"),
+        "robust",
+        mirrors=True,
+        table="beyond",
+    ),
+    Arm(
+        "mirrors-one",
+        "the same, one teacher",
+        Blend("both"),
+        "robust",
+        ensemble=False,
+        mirrors=True,
+        table="beyond",
+    ),
     Arm("normals", "robust fusion, with normals", ROBUST, "robust", normals=0.2, table="beyond"),
     Arm("rounds", "robust fusion, second round", ROBUST, "robust", after="robust", table="beyond"),
     Arm(

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Literal, cast
 
 from deglare.errors import RequestError
-from deglare.experiments.arms import Arm, Fusion, arms_named, mesh_of
+from deglare.experiments.arms import Arm, arms_named, mesh_of
 from deglare.experiments.measuring import MeasureLabels, MeasureModel
 from deglare.experiments.models import Shipped, Student, Taught, shipped
 from deglare.experiments.runs import Labels, Predictions, Surface
@@ -16,6 +16,7 @@ from deglare.experiments.scales import RoomCounts, Scale
 from deglare.experiments.sources import Given, Rooms, Source, given_folder, given_scannet, given_seven_scenes
 from deglare.experiments.steps import Plan
 from deglare.fusion.estimators import Ensemble, Flip
+from deglare.fusion.mirrors import MirrorSettings
 from deglare.fusion.settings_files import name_of
 from deglare.fusion.strategies import ByUncertainty, Strategy
 
@@ -187,12 +188,11 @@ class _Planner:
     def surface(self, network: str, arm: Arm, predictions: str) -> str:
         """The base's depth fused to a mesh and projected."""
         before = self.plan.steps[predictions]
-        work = Surface(
-            cast(Predictions, before.work), network, mesh_of(cast(Fusion, arm.fusion), self.scale.fuse_every)
-        )
-        teachers = before.needs[:-1]
-        id = f"surface/{network}/{arm.fusion}/{predictions.removeprefix('predict/').replace('/', '-')}"
-        return self.plan.add(id, work, *teachers, predictions)
+        mesh = mesh_of(arm.fusion, self.scale.fuse_every)
+        work = Surface(cast(Predictions, before.work), network, mesh, MirrorSettings() if arm.mirrors else None)
+        how = f"{arm.fusion}-mirrors" if arm.mirrors else arm.fusion
+        id = f"surface/{network}/{how}/{predictions.removeprefix('predict/').replace('/', '-')}"
+        return self.plan.add(id, work, *before.needs[:-1], predictions)
 
     def predictions(self, network: str, arm: Arm, seed: int) -> str:
         """Depth of all teachers, or of one. In a second round the student of the first replaces its teacher."""

@@ -24,6 +24,7 @@ from deglare.experiments.steps import Done, Result, Tools
 from deglare.fusion.estimators import UncertaintyConfig
 from deglare.fusion.labelling import Labelling
 from deglare.fusion.levels import quantile_threshold
+from deglare.fusion.mirrors import MirrorSettings, closed_m2, mesh_without_mirrors
 from deglare.fusion.relabelling import relabel
 from deglare.fusion.settings import LabelSettings, MeshSettings
 from deglare.fusion.settings_files import described
@@ -73,11 +74,14 @@ class Surface:
     predictions: Predictions
     base: str
     mesh: MeshSettings
+    mirrors: MirrorSettings | None = None
+    """How mirrors and glare holes in large planes are closed; None leaves them."""
 
     @property
     def settings(self) -> Mapping[str, Any]:
         """Of the mesh."""
-        return {"base": self.base, "mesh": described(self.mesh)}
+        mirrors = None if self.mirrors is None else described(self.mirrors)
+        return {"base": self.base, "mesh": described(self.mesh), "mirrors": mirrors}
 
     @property
     def seconds(self) -> float:
@@ -90,8 +94,11 @@ class Surface:
         teachers = _teachers(before.names, needs, tools)
         asked = LabelSettings(before.longest_side, before.uncertainty, self.base, self.mesh)
         for work in _labellings(before.source, place, teachers, asked, tools, needs[-1].place):
-            work.project(work.mesh(work.predict(work.frames())))
-        return {"base": self.base}
+            predicted = work.predict(work.frames())
+            closed = None if self.mirrors is None else mesh_without_mirrors(work, predicted, self.mirrors)
+            work.project(closed or work.mesh(predicted))
+        runs = (RunFolder(place / run_name(scene)) for scene in before.source.scenes(tools))
+        return {"base": self.base, "closed_m2": [closed_m2(run) for run in runs]}
 
 
 @dataclass(frozen=True)
