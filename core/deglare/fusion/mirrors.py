@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, replace
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import numpy as np
 from jaxtyping import Bool, Float64, Int64
@@ -143,16 +143,17 @@ def closed_mesh(mesh: Mesh, views: Iterable[View], settings: MirrorSettings | No
 
 def holes(tally: Tally, mesh: Mesh, settings: MirrorSettings) -> Bool[np.ndarray, "a b"]:
     """Cells to be closed: where the mesh has left the plane, for glare with the plane around it, or in a mirror."""
-    from scipy.ndimage import binary_closing, binary_dilation
+    from scipy.ndimage import binary_closing
 
     asked = tally.votes >= settings.least_votes
     solid = asked & (tally.share_on >= settings.solid)
     reach = round(settings.reach_m / tally.cell_m)
-    around = binary_closing(np.pad(solid, reach), _disc(reach))[reach:-reach, reach:-reach]
+    closed = np.asarray(binary_closing(np.pad(solid, reach), _disc(reach)), dtype=bool)
+    around = closed[reach:-reach, reach:-reach]
     glare = asked & around & (tally.share_on >= settings.doubtful)
     planar = solid | glare | _mirrors(tally, mesh, asked & ~solid & ~glare, solid, settings)
-    hollow = planar & ~binary_dilation(_surface(tally, mesh), np.ones((3, 3)))
-    return planar & binary_dilation(hollow, np.ones((5, 5)))  # and over the rim of the surface that is there
+    hollow = planar & ~_grown(_surface(tally, mesh), 1)
+    return planar & _grown(hollow, 2)  # and over the rim of the surface that is there
 
 
 def _surface(tally: Tally, mesh: Mesh) -> Bool[np.ndarray, "a b"]:
@@ -174,14 +175,14 @@ def _mirrors(
     settings: MirrorSettings,
 ) -> Bool[np.ndarray, "a b"]:
     """Connected holes that show what lies before the plane, and are framed by it."""
-    from scipy.ndimage import binary_dilation, label
+    from scipy.ndimage import label
     from scipy.spatial import KDTree
 
     found = np.zeros_like(open_)
     before = mesh.vertices_m[tally.plane.height_m(mesh.vertices_m) > settings.alike_m]
-    numbered, count = label(open_)
-    sizes = np.bincount(numbered.ravel(), minlength=count + 1)
-    large = [number for number in range(1, count + 1) if sizes[number] * tally.cell_m**2 >= settings.least_mirror_m2]
+    numbered = np.asarray(cast(tuple[np.ndarray, int], label(open_))[0])
+    sizes = np.bincount(numbered.ravel())
+    large = [number for number in range(1, len(sizes)) if sizes[number] * tally.cell_m**2 >= settings.least_mirror_m2]
     if not len(before) or not large:
         return found
     tree = KDTree(before)
@@ -190,7 +191,7 @@ def _mirrors(
     owners = numbered.ravel()[cells]
     for number in large:
         hole = numbered == number
-        rim = binary_dilation(hole, iterations=2) & ~hole
+        rim = _grown(hole, 2) & ~hole
         distances, _ = tree.query(
             tally.plane.reflected(points[owners == number]), distance_upper_bound=settings.alike_m
         )
@@ -241,6 +242,13 @@ def _with_cells(mesh: Mesh, tally: Tally, cells: Bool[np.ndarray, "a b"]) -> Mes
         colours = np.concatenate([colours, colours[KDTree(mesh.vertices_m).query(vertices)[1]]])
     normals = None if mesh.normals is None else vertex_normals(*every)
     return replace(mesh, vertices_m=every[0], faces=every[1], normals=normals, colours=colours)
+
+
+def _grown(mask: Bool[np.ndarray, "a b"], by: int) -> Bool[np.ndarray, "a b"]:
+    """With a border of so many cells."""
+    from scipy.ndimage import maximum_filter
+
+    return np.asarray(maximum_filter(mask, size=2 * by + 1, mode="constant"))
 
 
 def _disc(radius: int) -> Bool[np.ndarray, "d d"]:
