@@ -1,11 +1,12 @@
 """Depth networks on the CPU: compiled with OpenVINO against plain PyTorch.
 
-    python tests/bench/inference.py [--weights FOLDER_OR_FILE ...] [--threads 1] [--rounds 9] [--json]
+    python tests/bench/inference.py [--weights FOLDER_OR_FILE ...] [--threads 1] [--rounds 9] [--cpu] [--json]
 
 A frame goes in as 8-bit colours and comes out as a depth map, one at a time, from teachers that differ in their runtime
 only. Eager PyTorch, fp32 and bf16 take turns on equally many threads: one, unless told otherwise, since eager PyTorch
-slows down several times on more threads than there are idle cores, which would flatter the others. Random weights take
-as long as trained ones; how far the compiled depth is from torch's is worth knowing for trained ones only, which
+slows down several times on more threads than there are idle cores, which would flatter the others. On a busy machine
+--cpu counts the CPU's time, of all threads together, in place of the clock's. Random weights take as long as trained
+ones; how far the compiled depth is from torch's is worth knowing for trained ones only, which
 --weights names.
 """
 
@@ -17,6 +18,7 @@ import statistics
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -35,6 +37,13 @@ Teachers = Mapping[str, NetworkTeacher]
 """One network by runtime."""
 
 
+class Turns(NamedTuple):
+    """How often, and by which clock in seconds."""
+
+    rounds: int
+    clock: Callable[[], float]
+
+
 def teachers_of(network: DepthNetwork, size_hw: tuple[int, int] | None, runtimes: Sequence[str]) -> Teachers:
     """The network under every runtime."""
     teachers: dict[str, NetworkTeacher] = {}
@@ -47,27 +56,27 @@ def teachers_of(network: DepthNetwork, size_hw: tuple[int, int] | None, runtimes
     return teachers
 
 
-def in_turns(works: Mapping[str, Callable[[], object]], rounds: int) -> dict[str, float]:
+def in_turns(works: Mapping[str, Callable[[], object]], turns: Turns) -> dict[str, float]:
     """The median milliseconds of each, after one call that does not count."""
     times: dict[str, list[float]] = {name: [] for name in works}
-    for round_ in range(rounds + 1):
+    for round_ in range(turns.rounds + 1):
         for name, work in works.items():
-            start = time.perf_counter()
+            start = turns.clock()
             work()
             if round_:
-                times[name].append(1000 * (time.perf_counter() - start))
+                times[name].append(1000 * (turns.clock() - start))
     return {name: statistics.median(taken) for name, taken in times.items()}
 
 
-def measure(teachers: Mapping[str, Teachers], rgb: Rgb, rounds: int) -> dict[str, dict[str, float]]:
+def measure(teachers: Mapping[str, Teachers], rgb: Rgb, turns: Turns) -> dict[str, dict[str, float]]:
     """Milliseconds of a frame by network and runtime, and of all networks on one frame under "all three"."""
     table: dict[str, dict[str, float]] = {}
     for name, one in teachers.items():
-        table[name] = in_turns({r: lambda t=t: t.predict(rgb) for r, t in one.items()}, rounds)
+        table[name] = in_turns({r: lambda t=t: t.predict(rgb) for r, t in one.items()}, turns)
         print(row(name, table[name]), flush=True)
     runtimes = next(iter(teachers.values()))
     trio = {r: lambda r=r: [one[r].predict(rgb) for one in teachers.values()] for r in runtimes}
-    table["all three"] = in_turns(trio, rounds)
+    table["all three"] = in_turns(trio, turns)
     print(row("all three", table["all three"]), flush=True)
     return table
 
@@ -123,14 +132,17 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=9)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--weights", nargs="*", type=Path, default=(), help="trained networks, to compare with torch")
+    parser.add_argument("--cpu", action="store_true", help="count the CPU's time")
     parser.add_argument("--json", action="store_true")
     asked = parser.parse_args()
     torch.set_num_threads(asked.threads)
     torch.manual_seed(0)
     fastest = available_precision("auto")
     runtimes = RUNTIMES if fastest == "bf16" else RUNTIMES[:2]
+    turns = Turns(asked.rounds, time.process_time if asked.cpu else time.perf_counter)
     size_hw, rgb = (asked.size[1], asked.size[0]), open_sample()[0].rgb()
-    print(f"one frame at {asked.size[0]}x{asked.size[1]}, threads: {asked.threads}, rounds in turns: {asked.rounds}")
+    said = f"threads: {asked.threads}, rounds in turns: {asked.rounds}, time of the {'CPU' if asked.cpu else 'clock'}"
+    print(f"one frame at {asked.size[0]}x{asked.size[1]}, {said}")
     print(f"{'ms':<18}" + "".join(f"{r:>9}" for r in runtimes) + "".join(f"{'x ' + r:>8}" for r in runtimes[1:]))
     tables = {}
     for trio, names in TRIOS.items():
@@ -140,7 +152,7 @@ def main() -> None:
             for teacher in one.values():
                 teacher.predict(rgb)
         print(f"-- {trio}: {time.perf_counter() - start:.0f} s to compile")
-        tables[trio] = measure(teachers, rgb, asked.rounds)
+        tables[trio] = measure(teachers, rgb, turns)
         say_trio(tables[trio], fastest)
     files = [file for path in asked.weights for file in (sorted(path.glob("*.safetensors")) or [path])]
     say_differences(files, runtimes)
