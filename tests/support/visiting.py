@@ -31,8 +31,8 @@ PATIENCE_MS = 60_000
 class Visit:
     """One page with the element on it."""
 
-    def __init__(self, page: Page, address: str) -> None:
-        self.page, self.address = page, address
+    def __init__(self, page: Page, address: str, studio: str = STUDIO) -> None:
+        self.page, self.address, self.studio = page, address, studio
         page.set_default_timeout(PATIENCE_MS)
 
     def open(self, *, waits: bool = True, **view: object) -> Visit:
@@ -45,14 +45,14 @@ class Visit:
     def until(self, condition: str) -> Visit:
         """Wait for something that is said in JavaScript about ``studio`` and its ``state``."""
         self.page.wait_for_function(
-            f"(() => {{ const studio = {STUDIO}; const state = studio?.state; return studio && ({condition}); }})()"
+            f"(() => {{ const studio = {self.studio}, state = studio?.state; return studio && ({condition}); }})()"
         )
         return self
 
     def ask(self, expression: str) -> Any:
         """The value of an expression about ``studio`` and its ``state``."""
         return self.page.evaluate(
-            f"(() => {{ const studio = {STUDIO}; const state = studio?.state; return {expression}; }})()"
+            f"(() => {{ const studio = {self.studio}; const state = studio?.state; return {expression}; }})()"
         )
 
     @property
@@ -88,7 +88,7 @@ class Visit:
 
     def set(self, view: Mapping[str, object]) -> Visit:
         """Hand the element a view, as the host does."""
-        self.page.evaluate(f"(view) => {STUDIO}.set(view)", dict(view))
+        self.page.evaluate(f"(view) => {self.studio}.set(view)", dict(view))
         return self
 
     def events(self, kind: str) -> list[dict[str, Any]]:

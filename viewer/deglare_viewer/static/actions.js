@@ -71,7 +71,7 @@ export function createActions(studio) {
   function strategy(name) {
     const alpha = STRATEGIES[name]?.alpha;
     alphas[state.strategy] = state.alpha;
-    store.set({strategy: name, alpha: alpha ? alphas[name] ?? alpha.start : state.alpha});
+    store.set({strategy: name, alpha: alpha ? (alphas[name] ?? alpha.start) : state.alpha});
   }
 
   /** A threshold needs a strategy that has one: the published one, where there is an uncertainty. */
@@ -112,7 +112,7 @@ export function createActions(studio) {
 
   function keep() {
     studio.tell({kind: 'keep', view: view(), note: ''});
-    studio.say('Kept: this view is in the list of failures now.', 'kept', 4000);
+    studio.say('This view goes to the list of kept failures.', 'kept', 3000);
   }
 
   async function apply() {
@@ -122,7 +122,22 @@ export function createActions(studio) {
   }
 
   return {
-    go, step, worst, pin, measureTo, measured, visit, settle, strategy, alpha, nudge, fill, swipe, escape, view, keep,
+    go,
+    step,
+    worst,
+    pin,
+    measureTo,
+    measured,
+    visit,
+    settle,
+    strategy,
+    alpha,
+    nudge,
+    fill,
+    swipe,
+    escape,
+    view,
+    keep,
     apply,
     play: () => store.set({playing: !state.playing}),
     whole: () => store.set({alone: '', swipe: null, zoom: 1, cx: 0.5, cy: 0.5}),

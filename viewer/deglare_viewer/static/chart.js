@@ -25,7 +25,17 @@ export function createChart(canvas) {
 
   /** @param {{x: Axis, y: Axis, lines: Line[], marks: Mark[], right?: number, hasTicks?: boolean,
    *   format?: (value: number) => string, title?: string, isTitleLow?: boolean}} chart */
-  function draw({x, y, lines, marks = [], right = MARGIN.right, hasTicks = true, format, title = '', isTitleLow = false}) {
+  function draw({
+    x,
+    y,
+    lines,
+    marks = [],
+    right = MARGIN.right,
+    hasTicks = true,
+    format,
+    title = '',
+    isTitleLow = false,
+  }) {
     const {width, height, ratio} = fitCanvas(canvas);
     pen.setTransform(ratio, 0, 0, ratio, 0, 0);
     pen.clearRect(0, 0, width, height);
@@ -67,7 +77,7 @@ export function createChart(canvas) {
     ticks.forEach((tick, i) => {
       const at = Math.round(atX(tick)) + 0.5;
       line(at, bottom, at, bottom + 3);
-      pen.fillText(shorten(tick) + (i === ticks.length - 1 ? x.unit ?? '' : ''), at, bottom + 14);
+      pen.fillText(shorten(tick) + (i === ticks.length - 1 ? (x.unit ?? '') : ''), at, bottom + 14);
     });
   }
 

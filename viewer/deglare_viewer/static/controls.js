@@ -3,7 +3,7 @@
  */
 
 import {REFLECTIVE, SOURCES, css} from './colours.js';
-import {chooser, h, percent, setText} from './dom.js';
+import {button, chooser, h, percent, setText} from './dom.js';
 import {LABELLED, STRATEGIES, liveStrategies} from './fuse.js';
 
 const BLEND = `linear-gradient(to right, ${css(SOURCES[1].colour)}, ${css(SOURCES[2].colour)})`;
@@ -26,8 +26,8 @@ export function createTopBar(studio) {
     teacher,
     others,
     message,
-    h('button', {class: 'text', title: 'Keep this view in the list of failures (k)', onclick: () => studio.actions.keep()}, 'keep this failure'),
-    h('button', {class: 'icon', title: 'Keys and hands (?)', 'aria-label': 'Help', onclick: () => studio.dialogs.help()}, '?'),
+    button('keep this failure', 'Keep this view in the list of failures (k)', () => studio.actions.keep()),
+    button('?', 'Keys and hands (?)', () => studio.dialogs.help(), 'icon'),
   );
 
   /** Runs that this one can be compared with come late: nobody has to wait for them. */
@@ -37,12 +37,7 @@ export function createTopBar(studio) {
     if (signal.aborted || !runs.length) return;
     const options = [{value: '', text: 'no other run'}, ...runs.map((run) => ({value: run.id, text: run.name}))];
     const choose = chooser('compare', options, state.compare, (id) => store.set({compare: id, comparing: Boolean(id)}));
-    const toggle = h('button', {
-      class: 'text',
-      'aria-pressed': 'false',
-      title: 'Show the other run (hold c)',
-      onclick: () => store.set({comparing: !state.comparing}),
-    }, 'show');
+    const toggle = button('show', 'Show the other run (hold c)', () => store.set({comparing: !state.comparing}));
     others.replaceChildren(choose, toggle);
     others.hidden = false;
     const tell = () => {
@@ -73,11 +68,7 @@ export function createFuseBar(studio) {
   const slider = h('input', {type: 'range', min: 0, 'aria-label': 'Threshold α'});
   const value = h('output', {class: 'alpha'});
   const threshold = h('label', {class: 'threshold'}, h('span', {}, 'α'), slider, value);
-  const apply = h(
-    'button',
-    {class: 'primary', title: 'Write labels by this rule for every frame', onclick: actions.apply},
-    'apply to the run',
-  );
+  const apply = button('apply to the run', 'Write labels by this rule for every frame', actions.apply, 'primary');
   const numbers = createNumbers(studio);
   const element = h(
     'section',
@@ -134,7 +125,11 @@ function createNumbers(studio) {
     name,
     ...number(name, name === 'blended' ? BLEND : css(colour), 'Of the pixels of this frame'),
   }));
-  const regions = [['all', null], ['reflective', css(REFLECTIVE, 0.6)], ['highlight', css(REFLECTIVE)]]
+  const regions = [
+    ['all', null],
+    ['reflective', css(REFLECTIVE, 0.6)],
+    ['highlight', css(REFLECTIVE)],
+  ]
     .slice(0, manifest.has.specular ? 3 : manifest.has.regions ? 2 : 1)
     .map(([name, colour]) => ({
       name,

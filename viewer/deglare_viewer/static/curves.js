@@ -26,7 +26,12 @@ export function createCurves(studio) {
   const element = h(
     'section',
     {class: 'panel curves empty'},
-    h('header', {}, h('h3', {title: 'Of the whole run, fused by uncertainty; click to set α'}, 'error and coverage over α'), reading),
+    h(
+      'header',
+      {},
+      h('h3', {title: 'Of the whole run, fused by uncertainty; click to set α'}, 'error and coverage over α'),
+      reading,
+    ),
     note,
     plots,
   );
@@ -74,7 +79,8 @@ export function createCurves(studio) {
         label: what === 'replaced' && lineCount() > 1 ? '' : region,
       }));
     const shown = lines.flatMap((line) => line.ys.filter((y, i) => isNumber(y) && curves.alphas_m[i] <= x.high));
-    const y = what === 'replaced' ? {low: 0, high: 1, ticks: [0, 0.5, 1]} : {low: 0, high: Math.max(...shown, 1e-3) * 1.08};
+    const y =
+      what === 'replaced' ? {low: 0, high: 1, ticks: [0, 0.5, 1]} : {low: 0, high: Math.max(...shown, 1e-3) * 1.08};
     const format = what === 'replaced' ? (value) => `${value * 100}%` : undefined;
     const isError = what === 'abs_rel';
     const title = isError ? 'Abs Rel' : 'replaced';
@@ -106,13 +112,20 @@ export function createCurves(studio) {
     return all.abs_rel ? `${valueOn(all.abs_rel, alpha).toFixed(3)} · ${replaced}` : replaced;
   }
 
-  for (const [canvas, chart] of [[error, charts[0]], [coverage, charts[1]]]) {
+  for (const [canvas, chart] of [
+    [error, charts[0]],
+    [coverage, charts[1]],
+  ]) {
     const pull = (event) => curves && actions.alpha(chart.valueAtX(event.clientX));
-    canvas.addEventListener('pointerdown', (event) => {
-      canvas.setPointerCapture(event.pointerId);
-      store.set({strategy: 'uncertainty'});
-      pull(event);
-    }, {signal});
+    canvas.addEventListener(
+      'pointerdown',
+      (event) => {
+        canvas.setPointerCapture(event.pointerId);
+        store.set({strategy: 'uncertainty'});
+        pull(event);
+      },
+      {signal},
+    );
     canvas.addEventListener('pointermove', (event) => event.buttons & 1 && pull(event), {signal});
   }
   const watcher = new ResizeObserver(() => beat(draw, 3));
@@ -132,4 +145,3 @@ function mostShown({alphas_m, regions}) {
   const most = end < 0 ? alphas_m.at(-1) : alphas_m[end];
   return Math.max(LEAST_SHOWN_M, Math.ceil(most * 10) / 10);
 }
-

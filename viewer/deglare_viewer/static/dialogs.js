@@ -2,7 +2,7 @@
  * Questions and answers that come over the page: the list of keys, and whether labels may be written.
  */
 
-import {h} from './dom.js';
+import {button, h} from './dom.js';
 import {STRATEGIES} from './fuse.js';
 
 const KEYS = [
@@ -36,7 +36,12 @@ export function createDialogs(studio) {
   const {manifest, store} = studio;
   const sheet = h('dialog', {class: 'help', 'aria-label': 'Keys and hands'});
   sheet.append(
-    h('header', {}, h('h2', {}, 'Keys and hands'), h('button', {class: 'icon', 'aria-label': 'Close', onclick: () => sheet.close()}, '×')),
+    h(
+      'header',
+      {},
+      h('h2', {}, 'Keys and hands'),
+      button('×', 'Close', () => sheet.close(), 'icon'),
+    ),
     h('div', {class: 'columns'}, list(KEYS, 'kbd'), list(HANDS, 'b')),
   );
   sheet.addEventListener('click', (event) => event.target === sheet && sheet.close());
@@ -56,7 +61,7 @@ export function createDialogs(studio) {
     const rule = has ? `“${label}” at α = ${Number(alpha.toFixed(4))}${has.unit ? ` ${has.unit}` : ''}` : `“${label}”`;
     text.textContent =
       `fused/ and source/ of all ${manifest.frames.length} frames of ${manifest.name} are written anew by ${rule}, ` +
-      `from the depth of ${teacher}. The labels that are there now are replaced; mesh, predicted and projected depth stay.`;
+      `from the depth of ${teacher}. They replace the labels that are there now; everything else stays.`;
     question.returnValue = 'no';
     question.showModal();
     return new Promise((resolve) => {

@@ -21,6 +21,15 @@ export function h(tag, attributes = {}, ...children) {
   return element;
 }
 
+/**
+ * A button whose title says what it does and which key does it too.
+ * @param {string} text @param {string} title @param {() => void} press @param {string} [kind] class
+ */
+export function button(text, title, press, kind = 'text') {
+  const label = kind === 'icon' ? title : null; // a sign needs words for those who cannot see it
+  return h('button', {type: 'button', class: kind, title, 'aria-label': label, onclick: press}, text);
+}
+
 /** Metres with two digits, or a dash. @param {?number} metres @param {string} [unit] */
 export function metres(value, unit = ' m') {
   return isNumber(value) ? value.toFixed(2) + unit : '–';
@@ -97,9 +106,7 @@ export function later(delay, signal, work) {
 export function chooser(name, options, value, choose) {
   const select = h('select', {'aria-label': name});
   select.append(
-    ...options.map((one) =>
-      h('option', {value: one.value, title: one.title, selected: one.value === value}, one.text),
-    ),
+    ...options.map((one) => h('option', {value: one.value, title: one.title, selected: one.value === value}, one.text)),
   );
   select.addEventListener('change', () => {
     choose(select.value);

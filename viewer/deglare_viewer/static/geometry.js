@@ -1,6 +1,6 @@
 /**
- * Cameras and rigid motions. Camera axes are x right, y down, z forward; poses are `world_T_cam`, 16 numbers row by row.
- * A pixel's centre lies on whole numbers, as everywhere in deglare.
+ * Cameras and rigid motions. Camera axes are x right, y down, z forward; poses are `world_T_cam`, 16 numbers row by
+ * row. A pixel's centre lies on whole numbers, as everywhere in deglare.
  *
  * @typedef {{fx: number, fy: number, cx: number, cy: number}} Camera
  * @typedef {number[]} Vector three numbers
@@ -41,11 +41,7 @@ export const add = (a, b) => a.map((value, i) => value + b[i]);
 export const subtract = (a, b) => a.map((value, i) => value - b[i]);
 export const scale = (a, factor) => a.map((value) => value * factor);
 export const dot = (a, b) => a[0] * b[0] + a[1] * b[1] + a[2] * b[2];
-export const cross = (a, b) => [
-  a[1] * b[2] - a[2] * b[1],
-  a[2] * b[0] - a[0] * b[2],
-  a[0] * b[1] - a[1] * b[0],
-];
+export const cross = (a, b) => [a[1] * b[2] - a[2] * b[1], a[2] * b[0] - a[0] * b[2], a[0] * b[1] - a[1] * b[0]];
 export const distance = (a, b) => Math.hypot(...subtract(a, b));
 
 /** @param {Vector} a @returns {Vector} of length 1; zero stays zero */

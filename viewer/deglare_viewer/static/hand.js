@@ -9,6 +9,9 @@ const CLICK_PX = 4;
 const BORDER_PX = 6;
 const DOUBLE_MS = 500;
 
+/** A page that is being scrolled goes on scrolling when panes come under the cursor. */
+const SCROLL_MS = 250;
+
 /** A pinch on a trackpad arrives as a wheel with the control key held, in smaller steps. */
 const WHEEL = 0.0018;
 const PINCH = 0.012;
@@ -23,6 +26,7 @@ export function attachHand(studio, panes) {
   const {element} = panes;
   const pointers = new Map();
   let drag = null;
+  let scrolledAt = -Infinity;
   let before = {at: -Infinity, pinned: null, second: null};
 
   const look = () => ({zoom: state.zoom, cx: state.cx, cy: state.cy});
@@ -59,6 +63,11 @@ export function attachHand(studio, panes) {
   });
 
   listen('wheel', wheel, {passive: false});
+  document.addEventListener('scroll', (event) => (scrolledAt = event.timeStamp), {
+    signal,
+    capture: true,
+    passive: true,
+  });
   listen('dblclick', (event) => {
     const {cell} = panes.placeAt(event.clientX, event.clientY);
     if (!cell) return;
@@ -77,7 +86,8 @@ export function attachHand(studio, panes) {
   function click(event) {
     const {at} = drag;
     if (!at.inside) return;
-    if (event.timeStamp - before.at > DOUBLE_MS) before = {at: event.timeStamp, pinned: state.pinned, second: state.second};
+    if (event.timeStamp - before.at > DOUBLE_MS)
+      before = {at: event.timeStamp, pinned: state.pinned, second: state.second};
     if (event.shiftKey && state.pinned?.seen) actions.measureTo(at.x, at.y);
     else actions.pin(at.x, at.y);
   }
@@ -86,7 +96,8 @@ export function attachHand(studio, panes) {
     const at = panes.placeAt(event.clientX, event.clientY);
     const steps = event.deltaMode === 1 ? 16 : event.deltaMode === 2 ? 120 : 1;
     const isOut = event.deltaY > 0;
-    if (!at.cell || (isOut && state.zoom === 1 && !event.ctrlKey)) return; // the page may scroll then
+    const isPageScroll = state.zoom === 1 && !event.ctrlKey && (isOut || event.timeStamp - scrolledAt < SCROLL_MS);
+    if (!at.cell || isPageScroll) return;
     event.preventDefault();
     if (state.zoom > 1 && !event.ctrlKey && (event.shiftKey || Math.abs(event.deltaX) > Math.abs(event.deltaY))) {
       const right = event.shiftKey && !event.deltaX ? event.deltaY : event.deltaX;

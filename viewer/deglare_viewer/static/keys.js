@@ -70,11 +70,7 @@ export function attachKeys(studio) {
   window.addEventListener('blur', () => hold(false), {signal}); // the key's release went elsewhere
 
   // A button that was clicked gives the keyboard back, so that space plays and does not press it again
-  element.addEventListener(
-    'click',
-    (event) => event.detail > 0 && event.target.closest('button')?.blur(),
-    {signal},
-  );
+  element.addEventListener('click', (event) => event.detail > 0 && event.target.closest('button')?.blur(), {signal});
 }
 
 /** With several studios on a page, keys go to the one under the pointer. */

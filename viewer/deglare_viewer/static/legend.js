@@ -15,16 +15,17 @@ export function createLegend(studio) {
   const bars = [
     bar('depth', 'viridis', [near, far], metres(near), metres(far), beyond, 'fused'),
     bar(
-      manifest.has.truth ? 'error' : 'moved', 'RdBu_r', [-ERROR_LIMIT_M, ERROR_LIMIT_M],
-      `−${ERROR_LIMIT_M} m`, `+${ERROR_LIMIT_M} m`, manifest.has.truth ? 'red: too far' : 'red: moved away', 'error',
+      manifest.has.truth ? 'error' : 'moved',
+      'RdBu_r',
+      [-ERROR_LIMIT_M, ERROR_LIMIT_M],
+      `−${ERROR_LIMIT_M} m`,
+      `+${ERROR_LIMIT_M} m`,
+      manifest.has.truth ? 'red: too far' : 'red: moved away',
+      'error',
     ),
     bar('σ', 'magma', [0, SIGMA_LIMIT_M], '0', `${SIGMA_LIMIT_M} m`, '', 'uncertainty'),
   ];
-  const element = h(
-    'div',
-    {class: 'legend', 'aria-label': 'Colours'},
-    ...bars.map((one) => one.element),
-  );
+  const element = h('div', {class: 'legend', 'aria-label': 'Colours'}, ...bars.map((one) => one.element));
 
   function point() {
     const data = studio.live.shown();

@@ -69,4 +69,3 @@ export function createMarks(studio) {
 
   return {elements, draw};
 }
-

@@ -152,8 +152,11 @@ function createPoints(gl, program) {
 export function pyramid(pose, [tanX, tanY], size) {
   const tip = centreOf(pose);
   const [right, down, forward] = [axisOf(pose, 0), axisOf(pose, 1), axisOf(pose, 2)];
-  const corners = [[-1, -1], [1, -1], [1, 1], [-1, 1]].map(([x, y]) =>
-    add(tip, scale(add(forward, add(scale(right, x * tanX), scale(down, y * tanY))), size)),
-  );
+  const corners = [
+    [-1, -1],
+    [1, -1],
+    [1, 1],
+    [-1, 1],
+  ].map(([x, y]) => add(tip, scale(add(forward, add(scale(right, x * tanX), scale(down, y * tanY))), size)));
   return corners.flatMap((corner, i) => [...tip, ...corner, ...corner, ...corners[(i + 1) % 4]]);
 }

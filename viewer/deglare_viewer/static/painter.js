@@ -2,8 +2,8 @@
  * Draws one pane into one box of a canvas. A data set (a frame of a run) has one texture a layer, written when a pane
  * first needs it.
  *
- * @typedef {{layers: import('./decode.js').Layers, fused: {mm: Uint16Array, source: Uint8Array}, stamp: number}} DataSet
- *   the stamp counts how often it was fused
+ * @typedef {{frame: number, layers: import('./decode.js').Layers, fused: {mm: Uint16Array, source: Uint8Array},
+ *   stamp: number}} DataSet the stamp counts how often it was fused
  * @typedef {{left: number, top: number, width: number, height: number}} Box in pixels of the canvas
  */
 

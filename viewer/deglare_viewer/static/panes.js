@@ -2,15 +2,12 @@
  * The eight panes: one canvas under one grid of labels. They share one zoom, one cross-hair and one range of colours.
  */
 
-import {fitCanvas, h, later, setText} from './dom.js';
-import {canDraw, createPainter, tapsFor} from './painter.js';
+import {fitCanvas, h, later} from './dom.js';
 import {releaseContext, watchContext} from './gl.js';
 import {arrange, magnificationOf, toImage, toScreen} from './lens.js';
-import {createMarks} from './marks.js';
-import {textAt} from './readout.js';
+import {canDraw, createPainter, tapsFor} from './painter.js';
+import {createPaneLabel} from './pane_label.js';
 import {PANES} from './view.js';
-
-const TITLES = {rgb: 'RGB'};
 
 /** How much of the window's height a pane may take when it is alone. */
 const ALONE_SHARE = 0.72;
@@ -25,12 +22,6 @@ const MOVED_BY_FUSION = ['fused', 'source', 'error'];
 const SLOW_MS = 12;
 const REST_MS = 180;
 
-const MISSING = {
-  projected: 'Nothing is projected yet: finish this run with deglare label.',
-  uncertainty: 'This run has no uncertainty: label it with several teachers.',
-  reflective: 'No reflective pixels are marked in this run: mark them under Annotate.',
-};
-
 /**
  * @param {import('./viewport.js').Studio} studio
  */
@@ -38,7 +29,7 @@ export function createPanes(studio) {
   const {store, beat, signal, manifest} = studio;
   const {state} = store;
   const canvas = h('canvas', {class: 'picture'});
-  const labels = new Map(PANES.map((pane, i) => [pane, createLabel(studio, pane, i)]));
+  const labels = new Map(PANES.map((pane, i) => [pane, createPaneLabel(studio, pane, String(i + 1))]));
   const element = h(
     'div',
     {class: 'panes', role: 'group', 'aria-label': 'Eight views of one frame; ? lists the keys'},
@@ -61,7 +52,7 @@ export function createPanes(studio) {
     for (const [pane, label] of labels) {
       const cell = cells.find((one) => one.pane === pane);
       label.element.hidden = !cell;
-      if (cell) place(label.element, cell);
+      if (cell) label.place(cell);
     }
     spoil(PANES);
   }
@@ -85,9 +76,14 @@ export function createPanes(studio) {
     if (canvas.width !== width || canvas.height !== height) spoil(PANES);
     if (stale.size === PANES.length) painter.clear();
     for (const cell of cells) {
-      if (stale.has(cell.pane) || (state.swipe?.pane === cell.pane && stale.has(state.swipe.over))) drawCell(cell, ratio);
+      if (isStale(cell)) drawCell(cell, ratio);
     }
     stale.clear();
+  }
+
+  function isStale({pane}) {
+    const {swipe} = state;
+    return stale.has(pane) || (swipe?.pane === pane && stale.has(swipe.over));
   }
 
   function draw() {
@@ -152,21 +148,9 @@ export function createPanes(studio) {
   function describe() {
     const at = state.hover ?? (state.pinned?.seen ? state.pinned : null);
     for (const cell of cells) {
-      const {pane} = cell;
-      const {slot, data} = dataOf(pane);
-      const label = labels.get(pane);
-      label.marks.draw(cell);
-      const there = data?.fused && canDraw(data, pane);
-      setText(label.title, titleOf(pane));
-      setText(label.of, slot === 'other' ? studio.compared()?.name ?? '' : '');
-      setText(label.value, at && there ? textAt(data, pane, at.x, at.y) : '');
-      setText(label.missing, there || !data ? '' : MISSING[pane] ?? 'This run has no such layer.');
-      label.value.classList.toggle('pinned', !state.hover);
+      const {slot, data} = dataOf(cell.pane);
+      labels.get(cell.pane).tell(cell, data, slot === 'other' ? studio.compared() : null, at);
     }
-  }
-
-  function titleOf(pane) {
-    return pane === 'error' && !manifest.has.truth ? 'moved by fusion' : TITLES[pane] ?? pane;
   }
 
   /** The pane and the pixel of the image at a place of the page. */
@@ -194,7 +178,8 @@ export function createPanes(studio) {
     const cell = cells.find((one) => one.pane === pane);
     if (!cell || gl.isContextLost()) return null;
     const {left, top} = toScreen(cell, manifest.size_hw, state, x + 0.5, y + 0.5);
-    const isSeen = left >= cell.left && left < cell.left + cell.width && top >= cell.top && top < cell.top + cell.height;
+    const isSeen =
+      left >= cell.left && left < cell.left + cell.width && top >= cell.top && top < cell.top + cell.height;
     if (!isSeen) return null;
     const ratio = canvas.width / canvas.clientWidth;
     const colour = new Uint8Array(4);
@@ -229,31 +214,6 @@ export function createPanes(studio) {
   return {element, gl, drawn, placeAt, pixel, finish, cells: () => cells, dataOf};
 }
 
-function createLabel(studio, pane, i) {
-  const marks = createMarks(studio);
-  const title = h('span', {}, TITLES[pane] ?? pane);
-  const of = h('em', {});
-  const value = h('output', {class: 'value'});
-  const missing = h('p', {class: 'missing'});
-  const element = h(
-    'div',
-    {class: 'pane', 'data-pane': pane},
-    h('div', {class: 'title'}, h('kbd', {}, String(i + 1)), title, of),
-    missing,
-    value,
-    ...marks.elements,
-  );
-  return {element, title, of, value, missing, marks};
-}
-
-function place(element, {left, top, width, height}) {
-  Object.assign(element.style, {
-    transform: `translate(${left}px, ${top}px)`,
-    width: `${width}px`,
-    height: `${height}px`,
-  });
-}
-
 /** The part of a cell on one side of the swipe. */
 function sideOf(cell, {at, side}) {
   const split = Math.round(cell.width * at);
@@ -264,5 +224,10 @@ function sideOf(cell, {at, side}) {
 /** In whole pixels of the canvas. */
 function scaled({left, top, width, height}, ratio) {
   const [l, t] = [Math.round(left * ratio), Math.round(top * ratio)];
-  return {left: l, top: t, width: Math.round((left + width) * ratio) - l, height: Math.round((top + height) * ratio) - t};
+  return {
+    left: l,
+    top: t,
+    width: Math.round((left + width) * ratio) - l,
+    height: Math.round((top + height) * ratio) - t,
+  };
 }

@@ -81,8 +81,11 @@ export function createPoint(studio) {
       list.scrollTop = 0;
     };
     const arrow = isIt ? (order.down ? ' ↓' : ' ↑') : '';
-    return h('th', {scope: 'col', 'aria-sort': isIt ? (order.down ? 'descending' : 'ascending') : null},
-      h('button', {title: hint, onclick: press}, title + arrow));
+    return h(
+      'th',
+      {scope: 'col', 'aria-sort': isIt ? (order.down ? 'descending' : 'ascending') : null},
+      h('button', {title: hint, onclick: press}, title + arrow),
+    );
   }
 
   function viewRow(view) {
@@ -111,12 +114,17 @@ export function createPoint(studio) {
 
   const ask = (at, abort) =>
     studio.source.point({...at, strategy: state.strategy, alpha: state.alpha, teacher: state.teacher}, abort);
-  askAboutPin(studio, ask, {
-    waiting: () => element.classList.add('waiting'),
-    answered: show,
-    failed: (error) => blank(error.message),
-    nothing: () => blank(EMPTY),
-  }, ['strategy', 'alpha', 'teacher', 'version']);
+  askAboutPin(
+    studio,
+    ask,
+    {
+      waiting: () => element.classList.add('waiting'),
+      answered: show,
+      failed: (error) => blank(error.message),
+      nothing: () => blank(EMPTY),
+    },
+    ['strategy', 'alpha', 'teacher', 'version'],
+  );
   store.on(['second', 'pinned', 'fusion'], tellDistance);
   signal.addEventListener('abort', () => (report = null));
   return {element};
@@ -141,7 +149,13 @@ function valueRow({name, teacher, metres: depth, error_m: error}) {
   return h(
     'tr',
     {class: name},
-    h('th', {scope: 'row'}, h('i', {style: `background: ${LAYER_COLOURS[name]}`}), name, teacher && h('em', {}, teacher)),
+    h(
+      'th',
+      {scope: 'row'},
+      h('i', {style: `background: ${LAYER_COLOURS[name]}`}),
+      name,
+      teacher && h('em', {}, teacher),
+    ),
     h('td', {}, metres(depth)),
     h('td', {}, isNumber(error) && name !== 'truth' ? residual(error) : ''),
   );
@@ -151,7 +165,10 @@ function valueRow({name, teacher, metres: depth, error_m: error}) {
 function residual(value) {
   if (!isNumber(value)) return h('span', {class: 'residual'}, '–');
   const share = clamp(Math.abs(value) / FULL_M, 0.02, 1) * 50;
-  const bar = h('i', {class: value > 0 ? 'far' : 'near', style: `width: ${share}%; ${value > 0 ? 'left' : 'right'}: 50%`});
+  const bar = h('i', {
+    class: value > 0 ? 'far' : 'near',
+    style: `width: ${share}%; ${value > 0 ? 'left' : 'right'}: 50%`,
+  });
   return h('span', {class: 'residual'}, h('span', {class: 'track'}, bar), signed(value, ''));
 }
 

@@ -25,7 +25,8 @@ export function overHttp(base, runId) {
   const root = `${base}/studio/${encodeURIComponent(runId)}`;
   let version;
 
-  const get = (path, query = {}, signal = undefined) => ask(`${root}/${path}${asQuery({...query, v: version})}`, signal);
+  const get = (path, query = {}, signal = undefined) =>
+    ask(`${root}/${path}${asQuery({...query, v: version})}`, signal);
   const json = async (...request) => (await get(...request)).json();
   const bytes = async (...request) => (await get(...request)).arrayBuffer();
 

@@ -19,8 +19,8 @@ export function worstFrame({bars: {values}}) {
 
 /**
  * The middle of the block of pixels whose prediction is most too far: on highlights where they are known, else on
- * reflective pixels, else anywhere. Without truth, of the block that the teachers agree on least. Blocks without texture
- * are passed over: nothing can be matched there, so there is little to explain.
+ * reflective pixels, else anywhere. Without truth, of the block that the teachers agree on least. Blocks without
+ * texture are passed over: nothing can be matched there, so there is little to explain.
  * @param {import('./decode.js').Layers} layers @returns {?{x: number, y: number}}
  */
 export function worstPixel(layers) {

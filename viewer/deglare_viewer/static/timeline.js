@@ -3,7 +3,7 @@
  */
 
 import {ACCENT, REFLECTIVE, css} from './colours.js';
-import {clamp, fitCanvas, h, isNumber, setText} from './dom.js';
+import {button, clamp, fitCanvas, h, isNumber, setText} from './dom.js';
 
 const SPEEDS = [2, 5, 10, 20, 30];
 const FOOT = 6;
@@ -32,12 +32,12 @@ export function createTimeline(studio) {
     h(
       'div',
       {class: 'transport'},
-      button('‹', 'Frame before (←)', () => actions.step(-1)),
+      button('‹', 'Frame before (←)', () => actions.step(-1), 'icon'),
       play,
-      button('›', 'Frame after (→)', () => actions.step(1)),
+      button('›', 'Frame after (→)', () => actions.step(1), 'icon'),
       place,
       speedChooser(),
-      button('worst frame', 'Go to the worst frame, again for the next (g)', () => actions.worst(), 'text'),
+      button('worst frame', 'Go to the worst frame, again for the next (g)', () => actions.worst()),
     ),
     h('div', {class: 'track'}, canvas, hint),
   );
@@ -68,7 +68,13 @@ export function createTimeline(studio) {
       const isHere = i === state.frame;
       const tall = isNumber(value) ? Math.max(1, (value / most) * (floor - 4)) : 0;
       if (isHere) fill('rgb(255 255 255 / 0.14)', i * step, 0, Math.max(step, 2), floor);
-      const colour = isHere ? '#ffffff' : i === under ? '#d4d4da' : manifest.has.regions ? css(REFLECTIVE, 0.62) : '#85858f';
+      const colour = isHere
+        ? '#ffffff'
+        : i === under
+          ? '#d4d4da'
+          : manifest.has.regions
+            ? css(REFLECTIVE, 0.62)
+            : '#85858f';
       fill(colour, i * step, floor - tall, Math.max(step - gap, 1), tall);
     }
     for (const frame of state.seenIn ?? []) fill(css(ACCENT), frame * step, floor + 2, Math.max(step - gap, 1), 3);
@@ -118,10 +124,6 @@ export function createTimeline(studio) {
   store.on(['frame', 'playing', 'seenIn', 'version'], () => beat(draw, 3));
   startPlayer(studio);
   return {element};
-}
-
-function button(text, title, work, kind = 'icon') {
-  return h('button', {class: kind, title, 'aria-label': title, onclick: work}, text);
 }
 
 /** Go on while playing, but never faster than frames come. */

@@ -9,7 +9,18 @@ import {clamp, isNumber} from './dom.js';
 import {LABELLED, STRATEGIES} from './fuse.js';
 
 export const VIEW_KEYS = [
-  'run', 'frame', 'x', 'y', 'alpha', 'strategy', 'teacher', 'panes', 'zoom', 'cx', 'cy', 'compare',
+  'run',
+  'frame',
+  'x',
+  'y',
+  'alpha',
+  'strategy',
+  'teacher',
+  'panes',
+  'zoom',
+  'cx',
+  'cy',
+  'compare',
 ];
 
 /** Panes in order; their keys are 1 to 8. */
@@ -27,7 +38,8 @@ export function toView(state, manifest) {
   if (STRATEGIES[state.strategy]?.alpha) view.alpha = round(state.alpha, 4);
   if (state.teacher !== manifest.base) view.teacher = state.teacher;
   if (state.alone) view.panes = state.alone;
-  if (state.zoom !== 1) Object.assign(view, {zoom: round(state.zoom, 3), cx: round(state.cx, 4), cy: round(state.cy, 4)});
+  if (state.zoom !== 1)
+    Object.assign(view, {zoom: round(state.zoom, 3), cx: round(state.cx, 4), cy: round(state.cy, 4)});
   if (state.compare) view.compare = state.compare;
   return view;
 }

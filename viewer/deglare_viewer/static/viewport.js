@@ -61,7 +61,11 @@ const ADDRESS_MS = 250;
 export async function mount(element, {source, view = {}, onEvent = () => {}, address = false}) {
   element.studio?.destroy();
   const ending = new AbortController();
-  const root = h('div', {class: 'deglare-studio', 'aria-busy': 'true'}, h('p', {class: 'opening'}, 'Opening the run …'));
+  const root = h(
+    'div',
+    {class: 'deglare-studio', 'aria-busy': 'true'},
+    h('p', {class: 'opening'}, 'Opening the run …'),
+  );
   element.replaceChildren(root);
   const stub = {destroy: () => end(), set: () => {}, reload: async () => {}, state: {}};
   element.studio = stub;
@@ -257,4 +261,3 @@ function loadStyle() {
   document.head.append(link);
   return loaded;
 }
-

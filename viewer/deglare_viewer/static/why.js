@@ -26,12 +26,13 @@ export function createWhy(studio) {
   const chart = createChart(canvas);
   const sentence = h('p', {class: 'sentence', role: 'status'}, EMPTY);
   const strip = h('div', {class: 'patches'});
+  const reading = h('output', {class: 'reading'});
   const key = h('div', {class: 'key'});
   const body = h('div', {class: 'plots'}, h('div', {class: 'plot'}, key, canvas), strip);
   const element = h(
     'section',
     {class: 'panel why empty'},
-    h('header', {}, h('h3', {}, 'why: photometric loss along the ray')),
+    h('header', {}, h('h3', {}, 'why: photometric loss along the ray'), reading),
     sentence,
     body,
   );
@@ -71,17 +72,33 @@ export function createWhy(studio) {
       x: {low, high, isLog: true, unit: ' m', ticks: octavesOf(low, high)},
       y: {low: 0, high: Math.max(...known, LEAST_SHOWN) * 1.08},
       lines: [{xs, ys, colour: '#d8d8de', width: 1.75}],
-      marks: named(curve).filter(([, value]) => value >= low && value <= high).map(markOf),
+      marks: named(curve)
+        .filter(([, value]) => value >= low && value <= high)
+        .map(markOf),
     });
     chart.dot(best, Math.min(...known), LAYER_COLOURS.minimum);
   }
 
-  askAboutPin(studio, (at, abort) => studio.source.why(at, abort), {
-    waiting: () => element.classList.add('waiting'),
-    answered: show,
-    failed: (error) => blank(error.message),
-    nothing: () => blank(EMPTY),
-  }, ['version']);
+  /** The loss at the depth under the hand. */
+  function read(event) {
+    const depth = curve && chart.valueAtX(event.clientX);
+    const error = depth && curve.errors[nearestTo(curve.depths_m, depth)];
+    setText(reading, depth ? `${metres(depth)}: ${isNumber(error) ? `loss ${error.toFixed(3)}` : 'not seen'}` : '');
+  }
+
+  canvas.addEventListener('pointermove', read, {signal});
+  canvas.addEventListener('pointerleave', () => setText(reading, ''), {signal});
+  askAboutPin(
+    studio,
+    (at, abort) => studio.source.why(at, abort),
+    {
+      waiting: () => element.classList.add('waiting'),
+      answered: show,
+      failed: (error) => blank(error.message),
+      nothing: () => blank(EMPTY),
+    },
+    ['version'],
+  );
   const watcher = new ResizeObserver(() => beat(draw, 3));
   watcher.observe(canvas);
   signal.addEventListener('abort', () => watcher.disconnect());
@@ -102,17 +119,23 @@ function named({marks, best_m: best}) {
 /** The names of the lines, with their numbers. */
 function keyOf(curve) {
   return named(curve).map(([name, value]) =>
-    h('span', {class: name}, h('i', {style: `background: ${LAYER_COLOURS[name]}`}), `${name} `, h('b', {}, metres(value))),
+    h(
+      'span',
+      {class: name},
+      h('i', {style: `background: ${LAYER_COLOURS[name]}`}),
+      `${name} `,
+      h('b', {}, metres(value)),
+    ),
   );
 }
 
 /** A row for the surface and one for the minimum: this frame, then what its neighbours show at that depth. */
 function patchesOf({patches, sources}) {
   if (!patches) return [];
-  const target = () => h('img', {src: patches.target, alt: 'this frame', title: 'this frame'});
+  const patch = (src, title) => h('span', {class: 'patch', title}, h('img', {src, alt: title}));
+  const target = () => patch(patches.target, 'this frame');
   const source = (what, depth) => (image, i) => {
-    const title = `frame ${sources[i]?.name} at ${metres(depth)}`;
-    return h('img', {src: image, alt: `${title}, the ${what}`, title});
+    return patch(image, `frame ${sources[i]?.name} at ${metres(depth)}, the ${what}`);
   };
   return patches.at.map(({what, metres: depth, images}) =>
     h(
@@ -140,8 +163,8 @@ export function explain({depths_m: depths, errors, best_m: best, marks}, region)
   if (Math.abs(gap) <= Math.max(SAME_M, SAME_SHARE * surface)) {
     return `Matching alone finds the surface here: it prefers ${metres(best)}, and ${what} lies at ${metres(surface)}.`;
   }
-  const nearest = depths.reduce((a, b, i) => (Math.abs(b - surface) < Math.abs(depths[a] - surface) ? i : a), 0);
-  if (isNumber(errors[nearest]) && errors[nearest] - Math.min(...known) < AS_GOOD) {
+  const there = errors[nearestTo(depths, surface)];
+  if (isNumber(there) && there - Math.min(...known) < AS_GOOD) {
     return `The loss hardly tells depths apart: ${metres(best)} matches as well as ${what}, ${metres(surface)}.`;
   }
   const side = gap > 0 ? 'behind' : 'in front of';
@@ -149,4 +172,9 @@ export function explain({depths_m: depths, errors, best_m: best, marks}, region)
   if (gap > 0 && region === 'highlight') return `${start}there the mirrored light seems to be.`;
   if (gap > 0 && region === 'reflective') return `${start}there the mirrored things seem to be.`;
   return `${start}other frames look more alike there.`;
+}
+
+/** The index of the depth that is nearest to another. */
+function nearestTo(depths, wanted) {
+  return depths.reduce((best, depth, i) => (Math.abs(depth - wanted) < Math.abs(depths[best] - wanted) ? i : best), 0);
 }
