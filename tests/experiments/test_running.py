@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 from deglare.errors import DataError, RequestError
 from deglare.experiments.running import all_finished, carry_out, finished, held, place_of
-from deglare.experiments.steps import Done, Plan, Result, StoppedError, Tools
+from deglare.experiments.steps import Done, Plan, Result, StoppedError, Tools, one_thread
 
 
 @dataclass(frozen=True)
@@ -144,3 +145,11 @@ def test_a_plan_refuses_steps_out_of_order_or_twice_with_other_work() -> None:
     for id, work, needs in (("top/a", Adds(9), ()), ("new", Adds(1), ("nowhere",))):
         with pytest.raises(AssertionError, match=id):
             plan.add(id, work, *needs)
+
+
+def test_one_thread_is_for_a_while(tmp_path: Path) -> None:
+    torch.set_num_threads(2)
+    with one_thread():
+        assert torch.get_num_threads() == 1
+    assert torch.get_num_threads() == 2
+    torch.set_num_threads(1)

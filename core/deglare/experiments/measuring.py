@@ -22,7 +22,7 @@ from deglare.evaluation.tally import Tally
 from deglare.experiments.models import teacher_of
 from deglare.experiments.runs import run_name
 from deglare.experiments.sources import ALL, Source
-from deglare.experiments.steps import Done, Result, Tools
+from deglare.experiments.steps import Done, Result, Tools, one_thread
 from deglare.types import DepthMap, Frame, Prediction, RelativeDepth
 
 MEASURE_S = 0.25
@@ -103,7 +103,7 @@ def measured(
     """
     chosen = replace(protocol_named(protocol), resamples=0)
     meters = {name: Meter(chosen, keep_worst=0) for name in (ALL, *subsets)}
-    with tools.announce("measure") as progress:
+    with one_thread(), tools.announce("measure") as progress:
         done = 0
         for scene in scenes:
             tools.require_going()

@@ -20,7 +20,7 @@ from deglare.data.run_folder import LOCK, MANIFEST, RunFolder
 from deglare.errors import DataError
 from deglare.experiments.models import teacher_of
 from deglare.experiments.sources import Source
-from deglare.experiments.steps import Done, Result, Tools
+from deglare.experiments.steps import Done, Result, Tools, one_thread
 from deglare.fusion.estimators import UncertaintyConfig
 from deglare.fusion.labelling import Labelling
 from deglare.fusion.levels import quantile_threshold
@@ -123,7 +123,7 @@ class Labels:
         pixels = Counter[str]()
         names = [run_name(scene) for scene in self.source.scenes(tools)]
         strategy = with_threshold(self.strategy, [RunFolder(needs[-1].place / name) for name in names])
-        with tools.announce("fuse") as progress:
+        with one_thread(), tools.announce("fuse") as progress:
             for number, name in enumerate(names, start=1):
                 tools.require_going()
                 run = RunFolder(place / name)
@@ -188,7 +188,7 @@ def _labellings(
 ) -> Iterator[Labelling]:
     """The run of each sequence in turn, held while it is worked on."""
     scenes = source.scenes(tools)
-    with tools.announce("label") as progress:
+    with one_thread(), tools.announce("label") as progress:
         for number, scene in enumerate(scenes, start=1):
             tools.require_going()
             run = RunFolder(place / run_name(scene))

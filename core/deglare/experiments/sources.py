@@ -11,8 +11,7 @@ from deglare.data.files import read_json, read_text
 from deglare.data.opening import find_sequences, open_sequence
 from deglare.data.run_folder import hash_of
 from deglare.errors import DataError, RequestError
-from deglare.experiments.steps import Done, Result, Tools
-from deglare.processes import use_one_thread
+from deglare.experiments.steps import Done, Result, Tools, one_thread
 from deglare.rooms.dataset import DATASET, scene_requests, write_scenes
 from deglare.rooms.shooting import ShootSettings
 from deglare.rooms.subsets import MANIFEST, write_subsets
@@ -97,8 +96,7 @@ class Rooms:
     def do(self, place: Path, needs: Sequence[Done], tools: Tools) -> Result:
         """Render the rooms that are not there."""
         requests = scene_requests(self.folder(tools), self.split, self.rooms, self.shoot, tools.device)
-        use_one_thread()
-        with tools.announce("render") as progress:
+        with one_thread(), tools.announce("render") as progress:
             new = write_scenes(requests, tools.threads if tools.device == "cpu" else 1, progress)
         write_subsets(self.folder(tools))
         return {"new": new, "content": hash_of([_content_of(request.folder) for request in requests])}

@@ -6,7 +6,8 @@ after it anew, and no other; what was made before stays, and is found again if t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -53,6 +54,19 @@ class Tools:
         """Raise a `StoppedError` where the user has asked to stop."""
         if self.stop():
             raise StoppedError
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """One thread of torch for a while, where frames or rooms are worked on side by side; trainings want them all."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 @runtime_checkable
