@@ -138,10 +138,10 @@ def visit(page: Page, serve: Callable[[Any], str]) -> Callable[..., Visit]:
 
     from deglare_viewer.routes import serve_routes
 
-    def open_(*runs: Path, **view: object) -> Visit:
+    def open_(*runs: Path, waits: bool = True, **view: object) -> Visit:
         app = serve_routes(runs)
         app.add_api_route("/", lambda: HTMLResponse(HOST_PAGE))
-        return Visit(page, serve(app)).open(**view)
+        return Visit(page, serve(app)).open(waits=waits, **view)
 
     return open_
 
