@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -11,6 +12,7 @@ from urllib.parse import parse_qs, urlsplit
 import numpy as np
 import pytest
 from glare import WALL_M
+from PIL import Image
 from visiting import STUDIO, Visit
 
 from deglare.inspection.run import InspectedRun
@@ -214,6 +216,8 @@ def test_a_border_pulled_aside_swipes_one_pane_over_the_other(here: Visit, glare
 def test_a_click_on_the_mesh_pins_the_surface_in_the_frame(here: Visit) -> None:
     canvas = here.page.locator(".mesh canvas")
     here.page.wait_for_function("document.querySelector('.mesh .note').textContent === ''")
+    shown = Image.open(io.BytesIO(canvas.screenshot()))
+    assert np.ptp(np.asarray(shown.convert("L"))[: shown.height // 2]) > 20  # the wall's texture, nothing over it
     box = canvas.bounding_box()
     assert box is not None
     here.page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)  # as the frame sees it

@@ -46,7 +46,7 @@ uniform bool is_ring;
 out vec4 colour;
 void main() {
   float away = length(gl_PointCoord - 0.5) * 2.0;
-  if (is_ring && (away > 1.0 || (away < 0.62 && away > 0.2))) discard;
+  if (is_ring && (away > 1.0 || (away < 0.68 && away > 0.22))) discard;
   colour = paint;
 }`;
 

@@ -8,6 +8,9 @@ import {UNKNOWN} from './decode.js';
 const BLOCK = 10;
 const STEP = 4;
 
+/** The border of the image, as a share of its sides: neighbouring frames often do not see it. */
+const MARGIN = 0.08;
+
 /** Mean difference of neighbouring pixels beyond which more texture is no better. */
 const ENOUGH_TEXTURE = 4;
 
@@ -28,16 +31,24 @@ export function worstPixel(layers) {
   const badness = layers.truth ? tooFar : layers.uncertainty ? disagreement : null;
   if (!badness) return null;
   for (const least of regions ? [2, 1, 0] : [0]) {
-    let best = {score: 0, at: null};
-    for (let y = 0; y + BLOCK <= h; y += STEP) {
-      for (let x = 0; x + BLOCK <= w; x += STEP) {
-        const score = scoreOf(layers, x, y, least, badness);
-        if (score > best.score) best = {score, at: {x: x + BLOCK / 2, y: y + BLOCK / 2}};
-      }
+    for (const margin of [MARGIN, 0]) {
+      const found = worstBlock(layers, least, badness, Math.round(margin * w), Math.round(margin * h));
+      if (found) return found;
     }
-    if (best.at) return best.at;
   }
   return null;
+}
+
+/** The middle of the worst block of a region, some pixels away from the border of the image. */
+function worstBlock(layers, least, badness, aside, below) {
+  let best = {score: 0, at: null};
+  for (let y = below; y + BLOCK <= layers.h - below; y += STEP) {
+    for (let x = aside; x + BLOCK <= layers.w - aside; x += STEP) {
+      const score = scoreOf(layers, x, y, least, badness);
+      if (score > best.score) best = {score, at: {x: x + BLOCK / 2, y: y + BLOCK / 2}};
+    }
+  }
+  return best.at;
 }
 
 /** A block with a pixel outside the region or without depth, or a prediction that is too near, counts for nothing. */
