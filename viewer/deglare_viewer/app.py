@@ -57,7 +57,9 @@ def _opened(table: RunTable) -> Callable[..., Any]:
 
     def opened(request: gr.Request) -> gr.Dropdown:
         asked = request.query_params.get("run")
-        return gr.Dropdown(choices_of(table), value=asked if asked in table.ids else table.first())
+        return gr.Dropdown(
+            choices_of(table), value=asked if asked in table.ids else table.first() or next(iter(table.ids), None)
+        )
 
     return opened
 
@@ -78,7 +80,11 @@ def make_app(table: RunTable, options: Options | None = None) -> Guard:
     async def made() -> Guard:
         return _made(table, options or Options())
 
-    return asyncio.run(made())  # where no loop runs, Gradio makes some and leaves them open
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return asyncio.run(made())  # where no loop runs, Gradio makes some and leaves them open
+    return _made(table, options or Options())
 
 
 def _made(table: RunTable, options: Options) -> Guard:

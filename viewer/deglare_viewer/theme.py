@@ -110,7 +110,6 @@ body, gradio-app {{ background: {GROUND} !important; }}
   max-width: none !important; padding: 0 !important; background: {GROUND};
 }}
 .gradio-container > main {{ padding: 0 12px 24px !important; }}
-footer {{ display: none !important; }}
 .dg-below h3 {{ font-size: 14px; font-weight: 600; color: {INK}; margin: 0; }}
 .tabitem {{ padding: 8px 0 0 !important; border: none !important; }}
 
@@ -146,4 +145,4 @@ footer {{ display: none !important; }}
 .dg-save:not([href]) {{ opacity: .4; pointer-events: none; }}
 .dg-kept-row :focus-visible, .dg-download :focus-visible {{ outline: 2px solid {ACCENT}; outline-offset: 1px; }}
 """
-"""What the theme has no variable for. Gradio's own footer goes: its links lead to pages that the door keeps shut."""
+"""What the theme has no variable for."""
