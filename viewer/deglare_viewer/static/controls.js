@@ -81,15 +81,15 @@ export function createFuseBar(studio) {
 
   /** The strategies that this run's layers allow, once the first frame tells. */
   function offer() {
-    if (select.options.length) return;
+    if (!studio.live.shown()) return;
     const live = liveStrategies(studio.live.shown().layers).map((name) => ({
       value: name,
       text: STRATEGIES[name].label,
       title: STRATEGIES[name].about,
     }));
-    const onDisk = {value: LABELLED, text: `as labelled (${manifest.strategy ?? 'by hand'})`};
+    const onDisk = {value: LABELLED, text: `as labelled (${ruleOnDisk(manifest)})`};
     const options = manifest.has.fused ? [onDisk, ...live] : live;
-    select.append(...options.map(({value: name, text, title}) => h('option', {value: name, title}, text)));
+    select.replaceChildren(...options.map(({value: name, text, title}) => h('option', {value: name, title}, text)));
     tell();
   }
 
@@ -108,9 +108,16 @@ export function createFuseBar(studio) {
     apply.disabled = state.strategy === LABELLED;
   }
 
-  store.on(['shown', 'version'], offer);
+  store.on(['version'], offer);
+  store.on(['shown'], () => select.options.length || offer());
   store.on(['alpha', 'strategy', 'mostAlpha'], () => beat(tell, 4));
   return {element};
+}
+
+/** What the labels on disk were made by. */
+function ruleOnDisk({strategy, labelled}) {
+  const alpha = labelled?.alpha;
+  return alpha === null || alpha === undefined ? (strategy ?? 'another rule') : `${strategy} ${alpha}`;
 }
 
 /**

@@ -30,7 +30,7 @@ export function button(text, title, press, kind = 'text') {
   return h('button', {type: 'button', class: kind, title, 'aria-label': label, onclick: press}, text);
 }
 
-/** Metres with two digits, or a dash. @param {?number} metres @param {string} [unit] */
+/** Metres with two digits, or a dash. @param {?number} value @param {string} [unit] */
 export function metres(value, unit = ' m') {
   return isNumber(value) ? value.toFixed(2) + unit : '–';
 }

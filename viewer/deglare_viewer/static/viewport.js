@@ -56,7 +56,8 @@ const ADDRESS_MS = 250;
  * @param {HTMLElement} element
  * @param {{source: Object, view?: import('./view.js').View, onEvent?: (event: Object) => void, address?: boolean}}
  *   options `address` keeps the page's address in step with the view
- * @returns {Promise<{set: Function, reload: Function, destroy: Function, state: Object}>} also as `element.studio`
+ * @returns {Promise<{set: Function, reload: Function, destroy: Function, view: () => import('./view.js').View,
+ *   state: Object}>} also as `element.studio`
  */
 export async function mount(element, {source, view = {}, onEvent = () => {}, address = false}) {
   element.studio?.destroy();
@@ -84,7 +85,9 @@ export async function mount(element, {source, view = {}, onEvent = () => {}, add
     element.studio = handle;
     return handle;
   } catch (error) {
-    if (!ending.signal.aborted) root.replaceChildren(h('p', {class: 'opening', role: 'alert'}, error.message));
+    if (ending.signal.aborted) return stub;
+    ending.abort(); // whatever was set up before it failed
+    root.replaceChildren(h('p', {class: 'opening', role: 'alert'}, error.message));
     onEvent({kind: 'failed', error: error.message});
     return stub;
   }
@@ -185,6 +188,7 @@ function build(root, {source, manifest, view, onEvent, address, ending, end}) {
     reload,
     destroy: end,
     state,
+    view: studio.actions.view,
     drawn: studio.panes.drawn,
     pixel: studio.panes.pixel,
     finish: studio.panes.finish,
