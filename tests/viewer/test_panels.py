@@ -20,9 +20,9 @@ from deglare_viewer.panels import Studio
 from deglare_viewer.panels.applying import wanted, written
 from deglare_viewer.panels.inspect import shelf_of
 from deglare_viewer.panels.kept import listed, with_view, without_view
-from deglare_viewer.panels.measured import rows_of
+from deglare_viewer.panels.measured import frames_table
 from deglare_viewer.panels.parts import message
-from deglare_viewer.panels.results import cards, own_rows, printed_rows, shown
+from deglare_viewer.panels.results import cards, printed_rows, shown
 from deglare_viewer.routes import Reading
 from deglare_viewer.sessions import RunTable, UnknownRunError
 
@@ -148,40 +148,42 @@ def test_frames_are_listed_the_worst_first() -> None:
 
     columns = ["predicted/abs_rel/reflective", "predicted/bias/highlight", "predicted/abs_rel/all"]
     frames = [frame("a", 0.2), frame("b", None), frame("c", 0.31249)]
-    table = rows_of({"tables": [1], "columns": columns, "frames": frames})
-    assert [row[0] for row in table["data"]] == ["c", "a", "b"]
-    assert table["data"][0][1:] == [0.312, 0.312, 0.1] and table["data"][2][1] is None
-    assert len(table["headers"]) == 4
+    table = json.loads(frames_table({"tables": [1], "columns": columns, "frames": frames}))
+    assert (table["by"], table["down"], table["leads"]) == (1, True, True)
+    assert table["rows"] == [["a", 0.2, 0.2, 0.1], ["b", None, None, 0.1], ["c", 0.31249, 0.31249, 0.1]]
+    assert [one["title"] for one in table["columns"]] == ["frame", "reflective", "highlight", "all"]
 
 
 def test_without_truth_frames_are_listed_by_how_unsure_the_teachers_are() -> None:
     frames = [{"name": "a", "sigma_m": 0.1, "moved_m": 0.0}, {"name": "b", "sigma_m": 0.4, "moved_m": None}]
-    table = rows_of({"tables": [], "columns": ["sigma_m", "moved_m"], "frames": frames})
-    assert [row[0] for row in table["data"]] == ["b", "a"] and "sigma" in table["headers"][1]
+    table = json.loads(frames_table({"tables": [], "columns": ["sigma_m", "moved_m"], "frames": frames}))
+    assert table["rows"] == [["a", 0.1, 0.0], ["b", 0.4, None]] and "teachers" in table["columns"][1]["hint"]
 
 
 def test_results_are_the_numbers_of_the_report(glare: Path) -> None:
     regions, rows, said, card = shown(studio_of(glare), "glare", "reflective")
     report = RunReport.read(InspectedRun.open(glare).folder.report)
     assert regions[0] == "all" and "reflective" in regions
-    assert [row[0] for row in rows["data"]] == list(report.layers)
-    assert rows["data"][0][1] == round(report.layers["predicted/deep"].value("reflective", "abs_rel"), 4)
+    table = json.loads(rows)
+    assert [row[0] for row in table["rows"]] == list(report.layers)
+    number, company = table["rows"][0][1]
+    assert number == report.layers["predicted/deep"].value("reflective", "abs_rel")
+    assert "pixels of" in company and "reflective" in company
     assert "other frames than the paper's" in said and card.startswith("protocol   rooms")
-    assert own_rows(report, "all")["headers"][0] == "depth"
 
 
 def test_a_run_without_a_report_says_so(glare: Path, copy_of: Copy) -> None:
     run = copy_of(glare)
     (run / "report.json").unlink()
     regions, rows, said, card = shown(studio_of(run), "glare", None)
-    assert regions == [] and rows["data"] == [] and "no report.json" in said and card == ""
+    assert regions == [] and json.loads(rows)["rows"] == [] and "no report.json" in said and card == ""
 
 
 def test_the_papers_numbers_and_the_model_cards_are_there() -> None:
     table = published().table("scannet-reflection-val")
-    rows = printed_rows(table)
-    assert rows["headers"][:3] == ["network", "training", "Abs Rel"]
-    assert rows["data"][0] == ["Monodepth2", "self-supervised", 0.206, 0.227, 0.584, 0.246, 0.75, 0.912, 0.961]
+    rows = json.loads(printed_rows(table))
+    assert [one["title"] for one in rows["columns"]][:3] == ["network", "training", "Abs Rel"]
+    assert rows["rows"][0] == ["Monodepth2", "self-supervised", 0.206, 0.227, 0.584, 0.246, 0.75, 0.912, 0.961]
     assert "monodepth2-small" in cards()
 
 

@@ -111,7 +111,9 @@ body, gradio-app {{ background: {GROUND} !important; }}
 }}
 .gradio-container > main {{ padding: 0 12px 24px !important; }}
 .dg-below h3 {{ font-size: 14px; font-weight: 600; color: {INK}; margin: 0; }}
-.tabitem {{ padding: 8px 0 0 !important; border: none !important; }}
+.tabs, .tabitem, .tabitem > .column {{ gap: 0 !important; }}
+.tabitem {{ padding: 4px 0 0 !important; border: none !important; }}
+#dg-said:empty, #dg-said:not(:has(p)) {{ display: none; }}
 
 #dg-head {{ align-items: center; flex-wrap: nowrap; padding: 8px 0 0; }}
 #dg-title {{ flex: 1 1 auto; min-width: 0; }}
@@ -128,8 +130,21 @@ body, gradio-app {{ background: {GROUND} !important; }}
 .dg-segments label {{ padding: 4px 10px; }}
 .dg-segments label input {{ position: absolute; opacity: 0; width: 0; height: 0; }}
 .dg-segments label span {{ margin: 0; }}
-.dg-segments label:focus-within {{ outline: 2px solid {ACCENT}; outline-offset: 1px; }}
-.table-wrap td, .table-wrap th {{ font-variant-numeric: tabular-nums; }}
+.dg-segments label:has(:focus-visible) {{ box-shadow: inset 0 0 0 2px {ACCENT}; }}
+
+.dg-table table {{ width: 100%; border-collapse: collapse; font-size: 12.5px; font-variant-numeric: tabular-nums; }}
+.dg-table th, .dg-table td {{ padding: 5px 8px; text-align: right; white-space: nowrap; }}
+.dg-table tr {{ border-bottom: 1px solid {LINE}; }}
+.dg-table .text, .dg-table tbody th {{ text-align: left; }}
+.dg-table th {{ font-weight: 400; }}
+.dg-table thead th {{ position: sticky; top: 0; background: {GROUND}; z-index: 1; }}
+.dg-table thead button {{ color: {QUIET}; font: inherit; background: none; border: 0; padding: 0; cursor: pointer; }}
+.dg-table thead button:hover, .dg-table [aria-sort] button {{ color: {INK}; }}
+.dg-table tr.leads {{ cursor: pointer; }}
+.dg-table tr.leads:hover {{ background: {RAISED}; }}
+.dg-table tr.now th, .dg-table tr.now td {{ color: {ACCENT}; }}
+.dg-table :focus-visible {{ outline: 2px solid {ACCENT}; outline-offset: -2px; }}
+.dg-scroll .dg-table {{ max-height: 400px; overflow-y: auto; }}
 
 .dg-kept, .dg-downloads {{ display: grid; gap: 6px; padding: 4px 0; }}
 .dg-kept-row, .dg-download {{ display: flex; gap: 8px; align-items: center; font-size: 13px; }}

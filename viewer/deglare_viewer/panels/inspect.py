@@ -31,7 +31,7 @@ class Inspect:
         element = own_element("attachStudio", "dg-mount", {"n": 0}, elem_id="dg-studio")
         studio.on_run(lambda id: message(studio.table, id), [studio.run], [element], show_progress="hidden")
         connect_apply(studio, element)
-        build_measured(studio, element)
+        build_measured(studio)
         with gr.Row(equal_height=False, elem_classes="dg-below"):
             with gr.Column(scale=3, min_width=480):
                 build_kept(studio, element)

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
-from deglare_viewer.panels.parts import UNHEARD, message, reported, told
+from deglare_viewer.panels.parts import UNHEARD, own_element, reported, told
 from deglare_viewer.plots import AXES, error_bars
+from deglare_viewer.tables import EMPTY, Column, table_json
 
 if TYPE_CHECKING:
     from deglare_viewer.panels.panel import Studio
@@ -17,18 +18,21 @@ Found = Mapping[str, Any]
 """A breakdown, as JSON."""
 
 COLUMNS = {
-    "predicted/abs_rel/reflective": "Abs Rel reflective",
-    "fused/abs_rel/reflective": "of labels",
-    "predicted/bias/highlight": "bias highlight",
-    "fused/bias/highlight": "of labels ",
-    "predicted/abs_rel/all": "Abs Rel all",
+    "predicted/abs_rel/reflective": Column("reflective", "Abs Rel of predicted depth on reflective pixels"),
+    "fused/abs_rel/reflective": Column("→ labels", "Abs Rel of the labels there"),
+    "predicted/bias/highlight": Column("highlight", "bias of predicted depth in highlights, + is too far (m)", 2, True),
+    "fused/bias/highlight": Column("→ labels", "bias of the labels there (m)", 2, True),
+    "predicted/abs_rel/all": Column("all", "Abs Rel of predicted depth on all pixels"),
 }
-"""Columns of the table of frames, where there is truth, as they are headed; the first is what it is sorted by."""
-UNSURE = {"sigma_m": "sigma of the teachers (m)", "moved_m": "labels moved by (m)"}
+"""Columns of the table of frames, where there is truth; it is sorted by the first."""
+UNSURE = {
+    "sigma_m": Column("sigma (m)", "how far the teachers lie apart, median"),
+    "moved_m": Column("moved (m)", "how far labels lie from the prediction, mean"),
+}
 """And where there is none."""
 
 
-def build_measured(studio: Studio, element: gr.HTML) -> None:
+def build_measured(studio: Studio) -> None:
     """The plot, the table of frames, and the protocol beside them."""
     with gr.Row(equal_height=False, elem_classes="dg-below"):
         with gr.Column(scale=3, min_width=480):
@@ -44,16 +48,7 @@ def build_measured(studio: Studio, element: gr.HTML) -> None:
                 card = gr.Code(show_label=False, language=None, interactive=False, container=False)
         with gr.Column(scale=2, min_width=420):
             gr.HTML("<h3>worst frames first</h3>")
-            frames = gr.Dataframe(
-                headers=["frame"],
-                column_count=1,
-                interactive=False,
-                elem_id="dg-frames",
-                max_height=380,
-                show_label=False,
-                buttons=[],
-                wrap=True,
-            )
+            frames = own_element("attachTable", "dg-table", EMPTY, elem_id="dg-frames", elem_classes="dg-scroll")
 
     async def measure(id: str | None, progress: gr.Progress = UNHEARD) -> Any:
         with told(studio.table):
@@ -61,7 +56,7 @@ def build_measured(studio: Studio, element: gr.HTML) -> None:
         names = [table["by"] for table in found["tables"]]
         return (
             gr.Radio(names, value=next(iter(names), None)),
-            rows_of(found),
+            frames_table(found),
             "\n".join(f"- {note}" for note in found["notes"]),
             found["protocol"],
         )
@@ -71,13 +66,9 @@ def build_measured(studio: Studio, element: gr.HTML) -> None:
         table = next((one for one in found["tables"] if one["by"] == by), None)
         return gr.Plot(error_bars(table, metric) if table else None, visible=table is not None)
 
-    def jump(id: str | None, row: gr.SelectData) -> str:
-        return message(studio.table, id, {"frame": str(row.row_value[0])})
-
     studio.on_run(measure, [studio.run], [by, frames, note, card], show_progress_on=note)
     quietly: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
     gr.on([by.change, metric.change], draw, [studio.run, by, metric], [plot], **quietly)
-    frames.select(jump, [studio.run], [element], **quietly)
 
 
 METRICS = [(name.split(" (")[0].split(",")[0], metric) for metric, name in AXES.items()]
@@ -85,18 +76,17 @@ COMPARING = "Comparing every frame with the truth ..."
 NOTHING: Found = {"tables": [], "frames": [], "columns": [], "notes": [], "protocol": ""}
 
 
-def rows_of(found: Found) -> dict[str, Any]:
+def frames_table(found: Found) -> str:
     """The table of frames, the worst first."""
     known = COLUMNS if found["tables"] else UNSURE
     columns = [column for column in known if column in found["columns"]]
     rows = [[one["name"], *(value_of(one, column) for column in columns)] for one in found["frames"]]
-    rows.sort(key=lambda row: -1.0 if row[1] is None else row[1], reverse=True)
-    return {"headers": ["frame", *(known[column] for column in columns)], "data": rows}
+    return table_json([Column("frame"), *(known[column] for column in columns)], rows, by=1, leads=True)
 
 
 def value_of(frame: Mapping[str, Any], column: str) -> float | None:
-    """One number of a frame, with as many digits as one reads."""
+    """One number of a frame."""
     value: Any = frame
     for key in ("layers", *column.split("/")) if "/" in column else (column,):
         value = value[key]
-    return None if value is None else round(float(value), 3)
+    return None if value is None else float(value)

@@ -34,11 +34,11 @@ def own_element(attach: str, place: str, value: object, **kwargs: Any) -> gr.HTM
     Args:
         attach: The function of ``page.js`` that does it.
         place: The class of the empty box that it fills.
-        value: Its first value, as JSON.
+        value: Its first value, or that as JSON.
         kwargs: For `gr.HTML`.
     """
     return gr.HTML(
-        json.dumps(value),
+        value if isinstance(value, str) else json.dumps(value),
         html_template=f"<div class='{place}'></div>",
         js_on_load=MOUNT.format(attach=attach),
         apply_default_css=False,

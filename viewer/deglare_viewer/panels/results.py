@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
@@ -9,21 +10,24 @@ import gradio as gr
 
 from deglare.errors import DeglareError
 from deglare.evaluation.published import PublishedTable, published
+from deglare.evaluation.report import Row
 from deglare.evaluation.runs import REGIONS, RunReport
+from deglare_viewer.panels.parts import own_element
+from deglare_viewer.tables import EMPTY, Cell, Column, table_json
 
 if TYPE_CHECKING:
     from deglare_viewer.panels.panel import Studio
 
 SHOWN = ("abs_rel", "sq_rel", "rmse", "rmse_log", "delta1", "delta2", "delta3", "bias")
 HEADS = {
-    "abs_rel": "Abs Rel",
-    "sq_rel": "Sq Rel",
-    "rmse": "RMSE",
-    "rmse_log": "RMSE log",
-    "delta1": "δ < 1.25",
-    "delta2": "δ < 1.25²",
-    "delta3": "δ < 1.25³",
-    "bias": "bias (m)",
+    "abs_rel": Column("Abs Rel", "mean of |error| / truth"),
+    "sq_rel": Column("Sq Rel", "mean of error² / truth (m)"),
+    "rmse": Column("RMSE", "root of the mean of error² (m)"),
+    "rmse_log": Column("RMSE log", "the same of the logarithm"),
+    "delta1": Column("δ1", "share of pixels within a factor of 1.25"),
+    "delta2": Column("δ2", "share of pixels within a factor of 1.25²"),
+    "delta3": Column("δ3", "share of pixels within a factor of 1.25³"),
+    "bias": Column("bias", "mean error, + is too far (m)", 3, True),
 }
 NO_REPORT = (
     "This run has no report.json: it has no true depth, or deglare label was run with --no-report. "
@@ -53,7 +57,7 @@ class Results:
                 region = gr.Radio(
                     [], show_label=False, container=False, elem_id="dg-region", elem_classes="dg-segments"
                 )
-                own = gr.Dataframe(interactive=False, show_label=False, buttons=[], elem_id="dg-own", max_height=460)
+                own = own_element("attachTable", "dg-table", EMPTY, elem_id="dg-own")
                 said = gr.Markdown(elem_classes="dg-quiet", elem_id="dg-compared")
                 with gr.Accordion("protocol", open=False):
                     card = gr.Code(show_label=False, language=None, interactive=False, container=False)
@@ -61,11 +65,11 @@ class Results:
                 gr.HTML("<h3>the paper</h3>")
                 tables = [(table.title, table.id) for table in published().tables]
                 which = gr.Dropdown(tables, value=tables[0][1], show_label=False, container=False, elem_id="dg-which")
-                printed = gr.Dataframe(
-                    printed_rows(published().tables[0]), interactive=False, show_label=False, buttons=[], max_height=460
+                printed = own_element(
+                    "attachTable", "dg-table", printed_rows(published().tables[0]), elem_id="dg-paper"
                 )
                 gr.Markdown(f"{published().source}.", elem_classes="dg-quiet")
-        with gr.Accordion("the networks that ship: how they were trained, and what they reach", open=False):
+        with gr.Accordion("the networks that ship: how they were trained, and what they reach"):
             gr.Markdown(cards(), elem_id="dg-cards")
 
         def show(id: str | None) -> Any:
@@ -81,12 +85,12 @@ class Results:
         which.input(lambda id: printed_rows(published().table(id)), [which], [printed], **quietly)
 
 
-def shown(studio: Studio, id: object, region: object) -> tuple[list[str], dict[str, Any], str, str]:
+def shown(studio: Studio, id: object, region: object) -> tuple[list[str], str, str, str]:
     """Regions, the table of one of them, how it compares, and the protocol card of a run's report."""
     try:
         report = report_of(studio, id)
     except DeglareError as error:
-        return [], {"headers": [], "data": []}, studio.table.said(error), ""
+        return [], json.dumps(EMPTY), studio.table.said(error), ""
     first = next(iter(report.layers.values()))
     regions = [name for name in REGIONS if name in first.regions]
     rows = own_rows(report, region if region in regions else regions[0])
@@ -102,22 +106,30 @@ def report_of(studio: Studio, id: object) -> RunReport:
     return RunReport.read(run.folder.report)
 
 
-def own_rows(report: RunReport, region: object) -> dict[str, Any]:
-    """Layers down, metrics across."""
+def own_rows(report: RunReport, region: object) -> str:
+    """Layers down, metrics across; a number says its interval and what it is over when a hand rests on it."""
     metrics = [name for name in SHOWN if name in next(iter(report.layers.values())).metrics]
-    rows = [
-        [layer, *(round(one.value(str(region), metric), 4) for metric in metrics)]
+    rows: list[list[Cell]] = [
+        [layer, *(with_company(one.row(str(region), metric)) for metric in metrics)]
         for layer, one in report.layers.items()
         if region in one.regions
     ]
-    return {"headers": ["depth", *(HEADS[metric] for metric in metrics)], "data": rows}
+    return table_json([Column("depth"), *(HEADS[metric] for metric in metrics)], rows)
 
 
-def printed_rows(table: PublishedTable) -> dict[str, Any]:
+def with_company(row: Row) -> tuple[float, str]:
+    """A number, and what must be known before it is believed."""
+    interval = "" if row.low is None or row.high is None else f"95 %: {row.low:.4f} to {row.high:.4f}; "
+    return row.value, f"{interval}{row.region}, {row.pixels:,} pixels of {row.frames} frames, {row.scenes} scene(s)"
+
+
+def printed_rows(table: PublishedTable) -> str:
     """One table of the paper."""
-    metrics = published().metrics
-    rows = [[row.network, row.training, *(row.values[metric] for metric in metrics)] for row in table.rows]
-    return {"headers": ["network", "training", *(HEADS[metric] for metric in metrics)], "data": rows}
+    heads = [Column("network"), Column("training"), *(HEADS[metric] for metric in published().metrics)]
+    rows: list[list[Cell]] = [
+        [row.network, row.training, *(row.values[metric] for metric in published().metrics)] for row in table.rows
+    ]
+    return table_json(heads, rows)
 
 
 def cards() -> str:

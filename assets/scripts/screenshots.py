@@ -1,0 +1,93 @@
+"""Pictures of every tab of the studio: python assets/scripts/screenshots.py [RUN] [--out assets/studio]
+
+Without a run it is the bundled one. Chromium draws in software, without a window, at the two widths the studio is made
+for; every tab is shown from top to bottom.
+"""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from threading import Thread
+from time import sleep
+from typing import TYPE_CHECKING, Any
+
+import uvicorn
+from playwright.sync_api import sync_playwright
+
+from deglare.cli.terminal import say
+from deglare.inspection.bundled import bundled_run
+from deglare_viewer.app import make_app
+from deglare_viewer.sessions import RunTable
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
+
+SIZES = ((1280, 800), (1920, 1080))
+ARGS = ["--no-sandbox", "--use-angle=swiftshader", "--enable-unsafe-swiftshader", "--disable-background-networking"]
+DRAWN = "document.querySelector('.dg-mount')?.studio?.drawn?.count > 0"
+TOLD = """document.querySelector('#dg-breakdown .main-svg') && document.querySelectorAll('.views tr').length > 3
+  && !/Loading|Fusing|comes once/.test(document.querySelector('.dg-mount').innerText)"""
+"""Every part of the Inspect tab has something to show."""
+
+
+@contextmanager
+def served(run: Path) -> Iterator[str]:
+    """The address of a studio on one run, while the block runs."""
+    server = uvicorn.Server(uvicorn.Config(make_app(RunTable([run])), port=0, log_level="error", ws="none"))
+    thread = Thread(target=server.run, daemon=True)
+    thread.start()
+    while not server.started:
+        sleep(0.05)
+    yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
+    server.should_exit = True
+    server.force_exit = True
+    thread.join(10)
+
+
+def inspect(page: Page) -> None:
+    """A point in a highlight, with all that is said of it."""
+    page.wait_for_function(DRAWN)
+    page.wait_for_function(TOLD)
+
+
+def results(page: Page) -> None:
+    """The tables of the run and of the paper."""
+    page.wait_for_function(DRAWN)
+    page.get_by_role("tab", name="Results").click()
+    page.locator("#dg-own tbody td").first.wait_for()
+    page.locator("#dg-region label", has_text="highlight").click()
+
+
+TABS: dict[str, Any] = {"inspect": inspect, "results": results}
+
+
+def main() -> None:
+    """Take them."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("run", type=Path, nargs="?")
+    parser.add_argument("--out", type=Path, default=Path("assets") / "studio")
+    options = parser.parse_args()
+    options.out.mkdir(parents=True, exist_ok=True)
+    chromium = shutil.which("chromium") or shutil.which("chromium-browser")
+    with sync_playwright() as playwright, served(options.run or bundled_run()) as address:
+        browser = playwright.chromium.launch(executable_path=chromium, args=ARGS)
+        for width, height in SIZES:
+            for tab, show in TABS.items():
+                page = browser.new_page(viewport={"width": width, "height": height})
+                page.set_default_timeout(120_000)
+                page.goto(address)
+                show(page)
+                page.wait_for_timeout(1500)
+                path = options.out / f"{tab}_{width}.png"
+                page.screenshot(path=path, full_page=True)
+                page.close()
+                say(str(path))
+        browser.close()
+
+
+if __name__ == "__main__":
+    main()
