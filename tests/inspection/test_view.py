@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from deglare.errors import RequestError
 from deglare.fusion.strategies import STRATEGIES
-from deglare.inspection.view import AS_LABELLED, FIELDS, LIMITS, MAX_QUERY, PANES, View
+from deglare.inspection.fusing import AS_LABELLED
+from deglare.inspection.view import FIELDS, LIMITS, MAX_QUERY, PANES, View
 
 NAMES = st.from_regex(r"[\w][\w.+-]{0,40}", fullmatch=True)
 
