@@ -48,8 +48,8 @@ SHORT = replace(PUBLISHED.mesh.volume, clip_m=0.3, back_m=0.3)
 SURFACES = {
     "published": PUBLISHED.mesh,
     "published, truncation 0.3 m": replace(PUBLISHED.mesh, volume=SHORT),
-    "robust": MeshSettings(),
-    "robust, tau 0.35": MeshSettings(tau=0.35),
+    "robust": MeshSettings(every=10, weights="incidence", tau=0.5),
+    "robust, tau 0.35": MeshSettings(every=10, weights="incidence", tau=0.35),
 }  # fmt: skip
 
 

@@ -73,21 +73,26 @@ def surfaces() -> dict[str, Surface]:
     """By name."""
     found = {}
     for every in (10, 3):
-        robust = MeshSettings(every=every)
+        robust = MeshSettings(every=every, weights="incidence", tau=0.5)
         found |= {
             f"published, every {every}": Surface(replace(PUBLISHED.mesh, every=every), is_swept=True),
             f"robust, every {every}": Surface(robust, is_swept=True),
             f"robust tau 0.35, every {every}": Surface(replace(robust, tau=0.35)),
         }
-    robust, few = MeshSettings(every=3), {name: FUSED[name] for name in ("uncertainty, quantile 0.95", "blend")}
+    robust = MeshSettings(every=3, weights="incidence", tau=0.5)
+    few = {name: FUSED[name] for name in ("uncertainty, quantile 0.95", "blend")}
     weighed, short = (
         replace(robust, weights="incidence+certainty"),
         replace(PUBLISHED.mesh.volume, clip_m=0.3, back_m=0.3),
     )
     return found | {
         "robust certainty of three, every 10": Surface(replace(weighed, every=10)),
+        "robust certainty of three tau 0.35, every 10": Surface(replace(weighed, tau=0.35, every=10)),
         "robust certainty of three, every 3": Surface(weighed),
         "robust certainty of three tau 0.35, every 3": Surface(replace(weighed, tau=0.35)),
+        "robust certainty of three tau 0.42, every 3": Surface(
+            replace(weighed, tau=0.42), strategies={name: FUSED[name] for name in ("blend", "blend-gap", "blend-both")}
+        ),
         "robust certainty of flips, every 3": Surface(weighed, "flip", few),
         "robust certainty of flips tau 0.35, every 3": Surface(replace(weighed, tau=0.35), "flip", few),
         "robust, every 1": Surface(replace(robust, every=1), strategies={}),

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -28,7 +28,7 @@ from deglare.evaluation.report import aligned_table
 from deglare.fitting import line_through
 from deglare.fusion.estimators import Ensemble, Flip
 from deglare.fusion.labelling import label
-from deglare.fusion.settings import LabelSettings
+from deglare.fusion.settings import PUBLISHED, LabelSettings, MeshSettings
 from deglare.geometry.mesh import Mesh
 from deglare.geometry.mesh_files import read_mesh
 from deglare.geometry.raycasting import RayCaster
@@ -43,22 +43,29 @@ from deglare.types import Sequence as Frames
 
 TEACHERS = ("monodepth2-small", "hrdepth-small", "monovit-small")
 FITTED_EVERY, SHOWN_FRAMES, ERROR_LIMIT_M = 10, 3, 0.5
+FUSIONS = {
+    "published": PUBLISHED,
+    "published, every 3": replace(PUBLISHED, mesh=replace(PUBLISHED.mesh, every=3)),
+    "robust": LabelSettings(mesh=MeshSettings(weights="incidence", tau=0.5, every=3)),
+    "robust, certainty": LabelSettings(mesh=MeshSettings(weights="incidence+certainty", tau=0.5, every=3)),
+    "robust, certainty, tau 0.35": LabelSettings(mesh=MeshSettings(weights="incidence+certainty", tau=0.35, every=3)),
+    "default": LabelSettings(),
+}
+"""The published one switches at 0.4 m, the others blend."""
 ALIGNMENTS: tuple[Alignment, ...] = ("none", "median-sequence", "median")
 BACK_M, UP_M, DOWN_DEGREES = 1.0, 0.4, 8.0
 """Where the mesh is looked at from: behind and above the first camera, tilted down."""
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False)
 class Scaled:
     """A network of ours, times one factor."""
 
     teacher: Teacher
     factor: float
 
-    @property
-    def name(self) -> str:
-        """Marked."""
-        return f"{self.teacher.name}-scaled"
+    def __post_init__(self) -> None:
+        self.name = f"{self.teacher.name}-scaled"
 
     @property
     def fingerprint(self) -> tuple[object, float]:
@@ -73,7 +80,7 @@ class Scaled:
         return DepthMap(depth.metres * np.float32(self.factor), depth.valid)
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False)
 class Fitted:
     """A relative network made metric: 1/depth = scale / output + shift."""
 
@@ -81,10 +88,8 @@ class Fitted:
     scale: float
     shift: float
 
-    @property
-    def name(self) -> str:
-        """Marked."""
-        return f"{self.teacher.name}-fitted"
+    def __post_init__(self) -> None:
+        self.name = f"{self.teacher.name}-fitted"
 
     @property
     def fingerprint(self) -> tuple[object, float, float]:
@@ -127,42 +132,57 @@ def fitted(teacher: Teacher, sequence: Frames) -> Fitted:
     return Fitted(teacher, float(scale), float(shift))
 
 
-def runs_of(sequence: Frames, work: Path, network: Path | None) -> dict[str, RunFolder]:
-    """Label the sequence in every way."""
+@dataclass(frozen=True, eq=False)
+class Trial:
+    """Networks at work on a sequence."""
+
+    title: str
+    sequence: Frames
+    teachers: Sequence[Teacher]
+    out: Path
+
+    def run(self, settings: LabelSettings) -> RunFolder:
+        """Networks look once; what other settings change is made again."""
+        certainty = Ensemble() if len(self.teachers) > 1 else Flip()
+        return label(self.sequence, self.teachers, self.out, replace(settings, uncertainty=certainty), threads=1).run
+
+
+def trials_of(sequence: Frames, work: Path, network: Path | None) -> Iterator[Trial]:
+    """The networks that ship as they are and scaled, and the relative one fitted."""
     ours = [load_model(name, runtime="auto") for name in TEACHERS]
-    settings = LabelSettings(uncertainty=Ensemble())
-    raw = label(sequence, ours, work / "raw", settings, threads=1).run
-    found = {"ours": raw}
-    scaled = [Scaled(teacher, factor_of(raw, teacher.name)) for teacher in ours]
-    for one in scaled:
-        sys.stderr.write(f"{one.name}: times {one.factor:.3f}\n")
-    found["ours, scaled"] = label(sequence, scaled, work / "scaled", settings, threads=1).run
+    raw = Trial("ours", sequence, ours, work / "raw")
+    yield raw
+    run = RunFolder(raw.out)
+    scaled = [Scaled(teacher, factor_of(run, teacher.name)) for teacher in ours]
+    sys.stderr.write("".join(f"{one.name}: times {one.factor:.3f}\n" for one in scaled))
+    yield Trial("ours, scaled", sequence, scaled, work / "scaled")
     if network is not None:
-        relative = load_model(network)
-        alone = fitted(relative, sequence)
+        alone = fitted(load_model(network), sequence)
         sys.stderr.write(f"{alone.name}: 1/depth = {alone.scale:.4f} / output + {alone.shift:.4f}\n")
-        found["ONNX, fitted"] = label(
-            sequence, [alone], work / "onnx", replace(settings, uncertainty=Flip()), threads=1
-        ).run
-    return found  # fmt: skip
+        yield Trial("ONNX, fitted", sequence, [alone], work / "onnx")
 
 
-def table_of(runs: Mapping[str, RunFolder]) -> str:
-    """Abs Rel of every layer, for three alignments."""
-    lines = [["networks", "depth", *(f"Abs Rel, {one}" for one in ALIGNMENTS), "delta < 1.25, median", "coverage"]]
-    for title, run in runs.items():
-        names = sorted(path.name for path in (run.root / "predicted").iterdir())
-        layers = {f"predicted/{name}": run.root / "predicted" / name for name in names}
-        layers |= {layer: run.root / layer for layer in ("projected", "fused")}
-        for layer, folder in layers.items():
-            reports = [
-                measure([Scene.of_folder(title, folder, read_run(run.root))], protocol_of(alignment)).report()
-                for alignment in ALIGNMENTS
-            ]
-            cells = [f"{report.value('all', 'abs_rel'):.3f}" for report in reports]
-            rest = [f"{reports[-1].value('all', metric):.3f}" for metric in ("delta1", "coverage")]
-            lines.append([title, layer, *cells, *rest])
-    return aligned_table(lines, left=2)
+def rows_of(trial: Trial) -> Iterator[list[str]]:
+    """Every network, then projected depth and labels of every fusion; the default comes last and stays."""
+    for title, settings in FUSIONS.items():
+        run = trial.run(settings)
+        if title == next(iter(FUSIONS)):
+            for teacher in trial.teachers:
+                folder = run.root / "predicted" / teacher.name
+                yield [trial.title, f"predicted, {teacher.name}", *numbers_of(run, folder)]
+        for layer in ("projected", "fused"):
+            yield [trial.title, f"{layer}, {title}", *numbers_of(run, run.root / layer)]
+
+
+def numbers_of(run: RunFolder, folder: Path) -> list[str]:
+    """Abs Rel for every alignment, and what else there is to say."""
+    scene = Scene.of_folder("scene", folder, read_run(run.root))
+    reports = [measure([scene], protocol_of(alignment)).report() for alignment in ALIGNMENTS]
+    errors = [f"{report.value('all', 'abs_rel'):.3f}" for report in reports]
+    return [*errors, f"{reports[-1].value('all', 'delta1'):.3f}", f"{reports[0].value('all', 'coverage'):.3f}"]
+
+
+HEADS = ["networks", "depth", *(f"Abs Rel, {one}" for one in ALIGNMENTS), "delta < 1.25, median", "coverage"]
 
 
 def protocol_of(alignment: Alignment) -> Protocol:
@@ -248,8 +268,11 @@ def main() -> None:
     use_one_thread()
     sequence = open_sequence(asked.sequence)
     sequence = replace(sequence, frames=tuple(sequence)[: asked.take : asked.every])
-    runs = runs_of(sequence, asked.work, asked.network)
-    write_text(asked.out.with_suffix(".md"), f"{len(sequence)} frames\n\n{table_of(runs)}\n")
+    lines, runs = [HEADS], {}
+    for trial in trials_of(sequence, asked.work, asked.network):
+        lines += rows_of(trial)
+        runs[trial.title] = RunFolder(trial.out)
+        write_text(asked.out.with_suffix(".md"), f"{len(sequence)} frames\n\n{aligned_table(lines, left=2)}\n")
     write_image(asked.out.with_suffix(".jpg"), frames_sheet(runs))
     write_image(asked.out.with_name(asked.out.name + "_mesh.jpg"), meshes_sheet(sequence, runs))
 
