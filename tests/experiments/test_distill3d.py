@@ -14,6 +14,7 @@ from deglare.experiments.distill3d import Choice, Experiment, experiment_of
 from deglare.experiments.models import Student
 from deglare.experiments.runs import Predictions, Surface
 from deglare.experiments.scales import SCALES, scale_named
+from deglare.experiments.sources import Given
 from deglare.fusion.estimators import Ensemble, Flip
 from deglare.fusion.settings import PUBLISHED, LabelSettings
 
@@ -119,6 +120,15 @@ def test_test_is_measured_last() -> None:
     order = list(experiment.plan.steps)
     assert all(id.startswith("measure/test/") for id in order[-2:])
     assert sum(id.startswith("measure/test/") for id in order) == len(experiment.models) == 2
+
+
+def test_of_a_video_the_frames_that_are_trained_on_are_predicted_and_fused(tmp_path: Path) -> None:
+    scale = SCALES["tiny"]
+    sources = {split: Given(split, (tmp_path / "a",)) for split in ("train", "val")}
+    plan = experiment_of(Choice(scale, sources, ("distill3d",), every={"train": 10, "val": 10})).plan
+    predictions, surface = (plan.steps[id].work for id in ("predict/all", f"surface/{NETWORK}/published/all"))
+    assert isinstance(predictions, Predictions) and predictions.every == 10
+    assert isinstance(surface, Surface) and surface.mesh.every == 1
 
 
 def test_first_weights_are_known_by_content(tmp_path: Path) -> None:

@@ -74,6 +74,11 @@ def test_three_steps_leave_what_one_label_leaves(source: Given, wall: Path, tmp_
     assert not (places[0] / "wall" / "fused").exists() and not (places[1] / "wall" / "fused").exists()
 
 
+def test_every_nth_frame_gets_labels_where_that_is_asked(source: Given, tmp_path: Path, tools: Tools) -> None:
+    Predictions(source, (NETWORK,), Flip(), 96, every=3).do(tmp_path, [Done(tmp_path, {"model": NETWORK})], tools)
+    assert list(RunFolder(tmp_path / "wall").manifest().poses) == ["000", "003"]
+
+
 def test_what_is_the_same_is_on_the_disk_once(labelled: Path, tmp_path: Path) -> None:
     before = content(labelled / "wall")
     begin_from(RunFolder(labelled / "wall"), RunFolder(tmp_path / "wall"))

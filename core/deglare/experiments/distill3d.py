@@ -183,12 +183,14 @@ class _Planner:
         if arm.layer == "projected":
             return surface
         id = f"{surface.replace('surface/', 'labels/', 1)}/{_name_of(arm.strategy)}"
-        return self.plan.add(id, Labels(self.train, arm.strategy), surface)
+        return self.plan.add(id, Labels(self.train, arm.strategy, self._every("train")), surface)
 
     def surface(self, network: str, arm: Arm, predictions: str) -> str:
         """The base's depth fused to a mesh and projected."""
         before = self.plan.steps[predictions]
-        mesh = mesh_of(arm.fusion, self.scale.fuse_every)
+        mesh = mesh_of(
+            arm.fusion, self.scale.fuse_every if isinstance(self.train, Rooms) else 1
+        )  # of those with labels
         work = Surface(cast(Predictions, before.work), network, mesh, MirrorSettings() if arm.mirrors else None)
         how = f"{arm.fusion}-mirrors" if arm.mirrors else arm.fusion
         id = f"surface/{network}/{how}/{predictions.removeprefix('predict/').replace('/', '-')}"
@@ -205,7 +207,7 @@ class _Planner:
         is_by_seed = arm.after is not None or self.choice.teachers == "trained"
         id = f"predict/{who}/seed-{seed}" if is_by_seed else f"predict/{who}"
         uncertainty = Ensemble() if len(names) > 1 else Flip()
-        work = Predictions(self.train, names, uncertainty, max(self.scale.size))
+        work = Predictions(self.train, names, uncertainty, max(self.scale.size), self._every("train"))
         return self.plan.add(id, work, *steps.values(), "data/train")
 
     def measure(self, model: Model, split: str) -> None:

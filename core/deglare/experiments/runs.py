@@ -46,23 +46,25 @@ class Predictions:
     """Of the teachers, whose steps come first in what is needed, in this order."""
     uncertainty: UncertaintyConfig
     longest_side: int
+    every: int = 1
+    """Every n-th frame gets labels: those that are trained on."""
 
     @property
     def settings(self) -> Mapping[str, Any]:
         """Teachers are known by their steps."""
-        asked = {"uncertainty": described(self.uncertainty), "longest_side": self.longest_side}
+        asked = {"uncertainty": described(self.uncertainty), "longest_side": self.longest_side, "every": self.every}
         return {"teachers": list(self.names), **asked}
 
     @property
     def seconds(self) -> float:
         """By frame and network; twice for one against its mirror image."""
-        return self.source.frames * PREDICT_S * max(len(self.names), 2)
+        return self.source.frames / self.every * PREDICT_S * max(len(self.names), 2)
 
     def do(self, place: Path, needs: Sequence[Done], tools: Tools) -> Result:
         """Import frames and predict."""
         teachers = _teachers(self.names, needs, tools)
         asked = LabelSettings(self.longest_side, self.uncertainty)
-        for work in _labellings(self.source, place, teachers, asked, tools):
+        for work in _labellings(self, place, teachers, asked, tools):
             work.predict(work.frames())
         return {"teachers": list(self.names)}
 
@@ -86,14 +88,14 @@ class Surface:
     @property
     def seconds(self) -> float:
         """By frame."""
-        return self.predictions.source.frames * SURFACE_S
+        return self.predictions.source.frames / self.predictions.every * SURFACE_S
 
     def do(self, place: Path, needs: Sequence[Done], tools: Tools) -> Result:
         """The predictions come last in what is needed."""
         before = self.predictions
         teachers = _teachers(before.names, needs, tools)
         asked = LabelSettings(before.longest_side, before.uncertainty, self.base, self.mesh)
-        for work in _labellings(before.source, place, teachers, asked, tools, needs[-1].place):
+        for work in _labellings(before, place, teachers, asked, tools, needs[-1].place):
             predicted = work.predict(work.frames())
             closed = None if self.mirrors is None else mesh_without_mirrors(work, predicted, self.mirrors)
             work.project(closed or work.mesh(predicted))
@@ -107,6 +109,8 @@ class Labels:
 
     source: Source
     strategy: Strategy
+    every: int = 1
+    """As for the predictions; here it only serves the guess of time."""
 
     @property
     def settings(self) -> Mapping[str, Any]:
@@ -116,7 +120,7 @@ class Labels:
     @property
     def seconds(self) -> float:
         """By frame."""
-        return self.source.frames * FUSE_S
+        return self.source.frames / self.every * FUSE_S
 
     def do(self, place: Path, needs: Sequence[Done], tools: Tools) -> Result:
         """The surface comes last in what is needed."""
@@ -179,7 +183,7 @@ def _teachers(names: tuple[str, ...], needs: Sequence[Done], tools: Tools) -> tu
 
 
 def _labellings(
-    source: Source,
+    predictions: Predictions,
     place: Path,
     teachers: tuple[Teacher, ...],
     settings: LabelSettings,
@@ -187,7 +191,7 @@ def _labellings(
     before: Path | None = None,
 ) -> Iterator[Labelling]:
     """The run of each sequence in turn, held while it is worked on."""
-    scenes = source.scenes(tools)
+    scenes = predictions.source.scenes(tools)
     with one_thread(), tools.announce("label") as progress:
         for number, scene in enumerate(scenes, start=1):
             tools.require_going()
@@ -195,5 +199,6 @@ def _labellings(
             if before is not None:
                 begin_from(RunFolder(before / run_name(scene)), run)
             with run.held():
-                yield Labelling(run, open_sequence(scene), teachers, settings, tools.threads, silently)
+                frames = open_sequence(scene)[:: predictions.every]
+                yield Labelling(run, frames, teachers, settings, tools.threads, silently)
             progress(number, len(scenes))
