@@ -188,10 +188,9 @@ class _Planner:
     def surface(self, network: str, arm: Arm, predictions: str) -> str:
         """The base's depth fused to a mesh and projected."""
         before = self.plan.steps[predictions]
-        mesh = mesh_of(
-            arm.fusion, self.scale.fuse_every if isinstance(self.train, Rooms) else 1
-        )  # of those with labels
-        work = Surface(cast(Predictions, before.work), network, mesh, MirrorSettings() if arm.mirrors else None)
+        every = self.scale.fuse_every if isinstance(self.train, Rooms) else 1  # of the frames that have labels
+        mirrors = MirrorSettings() if arm.mirrors else None
+        work = Surface(cast(Predictions, before.work), network, mesh_of(arm.fusion, every), mirrors)
         how = f"{arm.fusion}-mirrors" if arm.mirrors else arm.fusion
         id = f"surface/{network}/{how}/{predictions.removeprefix('predict/').replace('/', '-')}"
         return self.plan.add(id, work, *before.needs[:-1], predictions)
@@ -217,8 +216,8 @@ class _Planner:
         self.plan.add(measure_id(model, split), work, model.step, f"data/{split}")
 
     def measure_labels(self, labels: LabelSet, layer: str) -> None:
-        """What is learnt from, on the frames it is learnt on, where these have truth."""
-        if self.train.protocol == ROOMS and labels.measure not in self.labels:
+        """What is learnt from, on the frames it is learnt on; of rooms alone, whose truth no network has seen."""
+        if isinstance(self.train, Rooms) and labels.measure not in self.labels:
             self.plan.add(labels.measure, MeasureLabels(self.train, layer), labels.labels, "data/train")
             self.labels[labels.measure] = labels
 
