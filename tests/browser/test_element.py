@@ -248,6 +248,18 @@ def test_another_run_is_shown_while_it_is_compared(visit: Opens, glare_folder: P
     assert "other" not in here.page.locator("[data-pane=predicted] .title").inner_text()
 
 
+def test_another_teacher_shows_its_own_depth(visit: Opens, random_folder: Path) -> None:
+    run = InspectedRun.open(random_folder)
+    one, two = (run.layers("000", teacher).predicted.metres for teacher in ("one", "two"))
+    y, x = np.unravel_index(np.argmax(np.where((one > 1) & (two > 1), np.abs(one - two), 0)), one.shape)
+    here = visit(random_folder, frame="000", strategy="predicted")
+    before = here.pixel("predicted", int(x), int(y))
+    here.page.locator(".top select").first.select_option("two")
+    here.until(f"studio.value('predicted', {x}, {y}) > 0 && state.teacher === 'two'")
+    here.until(f"String(studio.pixel('predicted', {x}, {y})) !== '{text_of(before)}'")
+    assert here.value("predicted", int(x), int(y)) == pytest.approx(float(two[y, x]), abs=5e-4)
+
+
 def test_labels_are_written_only_after_a_yes(here: Visit) -> None:
     here.page.locator(".fuse select").select_option("difference")
     here.page.get_by_text("apply to the run").click()

@@ -6,7 +6,7 @@
  * @typedef {{x: number, colour: string, label?: string, dash?: number[], width?: number}} Mark
  */
 
-import {fitCanvas, isNumber} from './dom.js';
+import {fitCanvas, isNumber, penOf} from './dom.js';
 
 const FONT = '11px system-ui, sans-serif';
 const INK = '#8f8f99';
@@ -20,7 +20,7 @@ const LABEL_PX = 13;
  * @param {HTMLCanvasElement} canvas
  */
 export function createChart(canvas) {
-  const pen = canvas.getContext('2d');
+  const pen = penOf(canvas);
   let frame = null;
 
   /** @param {{x: Axis, y: Axis, lines: Line[], marks: Mark[], right?: number, hasTicks?: boolean,

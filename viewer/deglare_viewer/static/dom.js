@@ -85,6 +85,15 @@ export function fitCanvas(canvas) {
 }
 
 /**
+ * The pen of a small canvas that is drawn anew all the time: drawn by the processor, which is quicker then than the way
+ * to a graphics card and back, and much quicker where there is none.
+ * @param {HTMLCanvasElement} canvas
+ */
+export function penOf(canvas) {
+  return canvas.getContext('2d', {willReadFrequently: true});
+}
+
+/**
  * Call a function once, some time after the last of many calls.
  * @param {number} delay in milliseconds @param {AbortSignal} signal after which nothing is called
  * @param {Function} work

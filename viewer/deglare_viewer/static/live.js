@@ -18,6 +18,7 @@ export function createLive(studio) {
   let shown = null;
   let other = null;
   let stamp = 0;
+  let arrivals = 0;
   let direction = 1;
 
   /** A frame in the place of the one before it, whose arrays are used again. */
@@ -33,6 +34,7 @@ export function createLive(studio) {
       const layers = ready ? (own.want(frame, direction), ready) : await own.want(frame, direction);
       if (signal.aborted || state.frame !== frame || state.teacher !== teacher) return;
       shown = inPlaceOf(shown, frame, layers, manifest);
+      arrivals += 1;
       studio.say(null, 'frame');
       beat(refuse, 0);
     } catch (error) {
@@ -66,7 +68,7 @@ export function createLive(studio) {
     for (const one of [shown, other]) {
       if (one) apply(one);
     }
-    if (shown) store.set({fusion: stamp, shown: shown.frame});
+    if (shown) store.set({fusion: stamp, arrivals, shown: shown.frame});
   }
 
   function apply(one) {

@@ -207,7 +207,7 @@ export function createPanes(studio) {
   watcher.observe(element);
   signal.addEventListener('abort', () => watcher.disconnect());
   store.on(['alone'], () => beat(layout));
-  store.on(['shown', 'zoom', 'cx', 'cy', 'swipe', 'comparing'], () => spoil(PANES));
+  store.on(['arrivals', 'zoom', 'cx', 'cy', 'swipe', 'comparing'], () => spoil(PANES));
   store.on(['fusion'], () => spoil(state.comparing ? PANES : MOVED_BY_FUSION));
   store.on(['hover', 'pinned', 'second'], () => beat(describe, 2));
 

@@ -3,7 +3,7 @@
  */
 
 import {ACCENT, REFLECTIVE, css} from './colours.js';
-import {button, clamp, fitCanvas, h, isNumber, setText} from './dom.js';
+import {button, clamp, fitCanvas, h, isNumber, penOf, setText} from './dom.js';
 
 const SPEEDS = [2, 5, 10, 20, 30];
 const FOOT = 6;
@@ -21,7 +21,7 @@ export function createTimeline(studio) {
     'aria-valuemin': 1,
     'aria-valuemax': count,
   });
-  const pen = canvas.getContext('2d');
+  const pen = penOf(canvas);
   const play = h('button', {class: 'icon', onclick: () => actions.play()});
   const place = h('output', {class: 'place'});
   const hintValue = h('b', {});

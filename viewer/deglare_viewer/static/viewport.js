@@ -192,7 +192,7 @@ function build(root, {source, manifest, view, onEvent, address, ending, end}) {
     drawn: studio.panes.drawn,
     pixel: studio.panes.pixel,
     finish: studio.panes.finish,
-    value: (layer, x, y) => valueAt(studio.live.shown(), layer, x, y),
+    value: (layer, x, y) => (studio.live.shown()?.fused ? valueAt(studio.live.shown(), layer, x, y) : null),
     say: (sentence) => say(sentence, 'host'),
   };
 }
@@ -220,6 +220,7 @@ function initialState(manifest) {
     playing: false,
     speed: 10,
     shown: -1,
+    arrivals: 0,
     fusion: 0,
     seenIn: null,
     version: manifest.version,
