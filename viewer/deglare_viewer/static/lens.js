@@ -10,10 +10,10 @@ import {clamp} from './dom.js';
 import {MOST_ZOOM, PANES} from './view.js';
 
 export const GAP = 4;
-const COLUMNS = 4;
 
-/** A cell is never taller than this times its width: portrait frames leave ground at their sides. */
-const TALLEST = 1.0;
+/** Frames that are this much taller than wide stand in one row, others in two; beyond TALLEST they leave ground. */
+const UPRIGHT = 1.25;
+const TALLEST = 2;
 
 /**
  * @param {number} width of all panes together
@@ -23,9 +23,11 @@ const TALLEST = 1.0;
  * @returns {{cells: Cell[], height: number}}
  */
 export function arrange(width, most, size_hw, alone) {
-  const across = (width - GAP * (COLUMNS - 1)) / COLUMNS;
-  const tall = Math.round(across * Math.min(size_hw[0] / size_hw[1], TALLEST));
-  const rows = Math.ceil(PANES.length / COLUMNS);
+  const shape = size_hw[0] / size_hw[1];
+  const rows = shape > UPRIGHT ? 1 : 2;
+  const columns = PANES.length / rows;
+  const across = (width - GAP * (columns - 1)) / columns;
+  const tall = Math.round(across * Math.min(shape, TALLEST));
   const height = rows * tall + (rows - 1) * GAP;
   if (alone) {
     const whole = Math.round(clamp((width * size_hw[0]) / size_hw[1], height, Math.max(most, height)));
@@ -33,8 +35,8 @@ export function arrange(width, most, size_hw, alone) {
   }
   const cells = PANES.map((pane, i) => ({
     pane,
-    left: (i % COLUMNS) * (across + GAP),
-    top: Math.floor(i / COLUMNS) * (tall + GAP),
+    left: (i % columns) * (across + GAP),
+    top: Math.floor(i / columns) * (tall + GAP),
     width: across,
     height: tall,
   }));
