@@ -1,1 +1,0 @@
-"""From a video file without poses to a run with depth, mesh and labels."""
