@@ -91,7 +91,7 @@ def _made(table: RunTable, options: Options) -> Guard:
     app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None)
     reading = add_routes(app, table)
     mounted = mount(app, build(table, reading, options), options)
-    mounted.router.lifespan_context = _closing(mounted.router.lifespan_context, reading.close)
+    mounted.router.lifespan_context = _with_life(mounted.router.lifespan_context, reading)
     return Guard(mounted, options.rules)
 
 
@@ -111,13 +111,14 @@ def mount(app: FastAPI, blocks: gr.Blocks, options: Options) -> FastAPI:
     )
 
 
-def _closing(lifespan: Callable[[Any], Any], close: Callable[[], None]) -> Callable[[Any], Any]:
-    """The life of an app, with one thing more at its end."""
+def _with_life(lifespan: Callable[[Any], Any], reading: Reading) -> Callable[[Any], Any]:
+    """The life of an app, with what our routes do at its beginning and its end."""
 
     @asynccontextmanager
     async def living(app: Any) -> AsyncIterator[Any]:
         async with lifespan(app) as state:
+            await reading.begin()
             yield state
-        close()
+        reading.close()
 
     return living

@@ -12,6 +12,7 @@ from collections.abc import Callable, Hashable
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
 from dataclasses import dataclass
+from typing import Any
 
 from deglare.errors import RequestError
 
@@ -90,7 +91,7 @@ class Lane:
         self._threads.shutdown(wait=False, cancel_futures=True)
 
 
-def looked_at(task: asyncio.Future[Made]) -> None:
+def looked_at(task: asyncio.Future[Any]) -> None:
     """Fetch the error of a task that nobody waits for any more, so that it is not reported as forgotten."""
     if not task.cancelled():
         task.exception()

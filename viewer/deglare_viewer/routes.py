@@ -46,7 +46,7 @@ Threshold = Annotated[float | None, Query(ge=0, le=100, allow_inf_nan=False)]
 Triple = Annotated[str, Query(max_length=200)]
 """Three numbers with commas between them."""
 
-MEASURED = ("breakdown",)
+MANIFEST, MEASURED = ("manifest",), ("breakdown",)
 
 
 class Reading:
@@ -96,10 +96,8 @@ class Reading:
 
     async def manifest(self, run: str, v: Version = None) -> Response:
         """What the page must know of a run before the first frame."""
-        from deglare.inspection.describing import describe
-
-        answer = await self.answer(self.quick, run, ("manifest",), lambda r: as_json({**describe(r), "id": run}), v)
-        self.warm_up(run)
+        answer = await self.answer(self.quick, run, MANIFEST, lambda r: manifest_of(r, run), v)
+        asyncio.ensure_future(self.warm_up(run)).add_done_callback(looked_at)
         return answer
 
     async def layers(self, run: str, frame: int, teacher: Word = None, v: Version = None) -> Response:
@@ -216,14 +214,17 @@ class Reading:
             headers |= saved_as(made.filename)
         return Response(made.body, media_type=made.media_type, headers=headers)
 
-    def warm_up(self, id: str) -> None:
-        """Make ready for the first click what takes a while, unasked and without waiting for it."""
+    async def warm_up(self, id: str) -> None:
+        """Make ready for the first view and the first click what takes a while, before anybody waits for it."""
+        run = await run_in_threadpool(self.table.run, id)
+        await self.quick.get((id, run.version, *MANIFEST), lambda: manifest_of(run, id))
+        await self.quick.get((id, "projector"), lambda: Made(b"", BYTES, source=run.projector()))
 
-        def make() -> Made:
-            self.table.run(id).projector()
-            return Made(b"", BYTES)
-
-        asyncio.ensure_future(self.quick.get((id, "projector"), make)).add_done_callback(looked_at)
+    async def begin(self) -> None:
+        """The server has started: whoever comes will look at the first run."""
+        first = await run_in_threadpool(self.table.first)
+        if first is not None:
+            asyncio.ensure_future(self.warm_up(first)).add_done_callback(looked_at)
 
     def close(self) -> None:
         """Begin nothing more."""
@@ -250,6 +251,13 @@ def static_files() -> list[Path]:
     """The page's own files."""
     folder = Path(str(files("deglare_viewer"))) / "static"
     return sorted(path for path in folder.iterdir() if path.suffix in STATIC and path.is_file())
+
+
+def manifest_of(run: InspectedRun, id: str) -> Made:
+    """The manifest of a run under its id here."""
+    from deglare.inspection.describing import describe
+
+    return as_json({**describe(run), "id": id})
 
 
 def measured(run: InspectedRun, progress: Progress = quiet) -> Made:

@@ -58,7 +58,7 @@ export function attachStudio({element, props, trigger, watch}) {
     run = id;
     const source = overHttp('', id);
     const opened = source.manifest();
-    const begun = asked.run === id ? {...asked, ...view} : view;
+    const begun = (asked.run ?? id) === id ? {...asked, ...view} : view;
     asked = {};
     mounted = await mount(place, {
       source: {...source, manifest: once(opened, source.manifest)},
