@@ -26,7 +26,7 @@ from deglare_viewer.sessions import RunTable
 if TYPE_CHECKING:
     from playwright.sync_api import Page
 
-SIZES = ((1280, 800), (1920, 1080))
+SIZES = ((1280, 900), (1920, 1080))
 ARGS = ["--no-sandbox", "--use-angle=swiftshader", "--enable-unsafe-swiftshader", "--disable-background-networking"]
 DRAWN = "document.querySelector('.dg-mount')?.studio?.drawn?.count > 0"
 TOLD = """document.querySelector('#dg-breakdown .main-svg') && document.querySelectorAll('.views tr').length > 3
@@ -82,6 +82,8 @@ def main() -> None:
                 page.goto(address)
                 show(page)
                 page.wait_for_timeout(1500)
+                if tab == "inspect":
+                    page.screenshot(path=options.out / f"first_{width}.png")  # what one sees without scrolling
                 path = options.out / f"{tab}_{width}.png"
                 page.screenshot(path=path, full_page=True)
                 page.close()
