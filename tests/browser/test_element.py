@@ -89,6 +89,17 @@ def test_the_loss_along_the_ray_is_put_into_one_sentence(here: Visit, glare_fold
     assert "truth 2.00 m" in " ".join(here.page.locator(".why .key").inner_text().split())
 
 
+def test_the_marks_along_the_ray_follow_the_threshold(here: Visit, glare_folder: Path) -> None:
+    x, y = in_highlight(glare_folder)
+    click(here, "rgb", x, y)
+    mark = here.page.locator(".why .key .fused b")
+    mark.wait_for()
+    here.page.locator(".fuse select").select_option("predicted")
+    here.page.locator(".why .key .fused b", has_text="4.00 m").wait_for()
+    here.page.locator(".fuse select").select_option("projected")
+    here.page.locator(".why .key .fused b", has_text=f"{here.value('projected', x, y):.2f} m").wait_for()
+
+
 def test_shift_click_measures_between_two_points_by_each_depth(here: Visit) -> None:
     click(here, "rgb", 10, 40)
     here.until("state.pinned")

@@ -6,6 +6,7 @@ import {askAboutPin} from './asking.js';
 import {createChart, octavesOf} from './chart.js';
 import {LAYER_COLOURS} from './colours.js';
 import {h, isNumber, metres, setText} from './dom.js';
+import {valueAt} from './readout.js';
 
 /** A minimum this near to the surface is the surface: a share of its depth, and metres. */
 const SAME_SHARE = 0.05;
@@ -21,7 +22,7 @@ const EMPTY = 'Click a pixel to see which depth the photometric loss prefers the
 
 /** @param {import('./viewport.js').Studio} studio */
 export function createWhy(studio) {
-  const {beat, signal} = studio;
+  const {store, beat, signal} = studio;
   const canvas = h('canvas', {'aria-label': 'Photometric loss over depth'});
   const chart = createChart(canvas);
   const sentence = h('p', {class: 'sentence', role: 'status'}, EMPTY);
@@ -39,11 +40,21 @@ export function createWhy(studio) {
   let curve = null;
 
   function show(answer, at) {
-    curve = answer;
+    curve = {...answer, at};
     element.classList.remove('empty', 'waiting');
     setText(sentence, explain(answer, studio.regionAt(at.x, at.y)));
-    key.replaceChildren(...keyOf(answer));
     strip.replaceChildren(...patchesOf(answer));
+    follow();
+  }
+
+  /** What is fused just now, and by which teacher it was predicted, is for the panes to say, not for the disk. */
+  function follow() {
+    const shown = studio.live.shown();
+    if (!curve || shown.frame !== curve.at.frame) return;
+    const {x, y} = curve.at;
+    const live = Object.fromEntries(['predicted', 'fused'].map((layer) => [layer, valueAt(shown, layer, x, y)]));
+    curve = {...curve, marks: {...curve.marks, ...live}};
+    key.replaceChildren(...keyOf(curve));
     beat(draw, 3);
   }
 
@@ -76,7 +87,7 @@ export function createWhy(studio) {
         .filter(([, value]) => value >= low && value <= high)
         .map(markOf),
     });
-    chart.dot(best, Math.min(...known), LAYER_COLOURS.minimum);
+    if (known.length) chart.dot(best, Math.min(...known), LAYER_COLOURS.minimum);
   }
 
   /** The loss at the depth under the hand. */
@@ -99,6 +110,7 @@ export function createWhy(studio) {
     },
     ['version'],
   );
+  store.on(['fusion'], () => beat(follow, 3));
   const watcher = new ResizeObserver(() => beat(draw, 3));
   watcher.observe(canvas);
   signal.addEventListener('abort', () => watcher.disconnect());
