@@ -1,159 +1,147 @@
-"""Videos come in many shapes, and an upload can be anything."""
-
-from __future__ import annotations
-
 from fractions import Fraction
 from pathlib import Path
 
 import av
 import numpy as np
 import pytest
-from known_videos import numbered, write_video
+from jaxtyping import UInt8
 
 from deglare.data.files import read_rgb
-from deglare.data.video import VideoLimits, decode_video, probe_video
+from deglare.data.video import DecodedVideo, VideoLimits, decode_video, probe_video
+from deglare.data.video_colour import HLG, PQ, nits_of_hlg, nits_of_pq, screen_colours
+from deglare.data.video_container import container_of
 from deglare.data.video_facts import VideoRequest
 from deglare.errors import DataError
 
-EVERYTHING = VideoRequest("", "", max_frames=1000)
+SIZE_HW = (96, 128)
 
 
-def greys(files: tuple[Path, ...]) -> list[int]:
-    """Which frames these are, counted from 0."""
-    return [round((int(read_rgb(file)[70, 60, 0]) - 40) / 8) for file in files]
+def picture(number: int, size_hw: tuple[int, int] = SIZE_HW) -> UInt8[np.ndarray, "h w 3"]:
+    """The upper half is as red as the frame's number says, the lower half is blue."""
+    pixels = np.zeros((*size_hw, 3), dtype=np.uint8)
+    pixels[: size_hw[0] // 2, :, 0] = 20 + 10 * number
+    pixels[size_hw[0] // 2 :, :, 2] = 200
+    return pixels
 
 
-@pytest.mark.parametrize(("name", "codec"), [("clip.mp4", "libx264"), ("clip.mkv", "libx264"), ("clip.avi", "mpeg4")])
-def test_every_frame_of_a_container_arrives_in_order(tmp_path: Path, name: str, codec: str) -> None:
-    clip = write_video(tmp_path / name, numbered(12), codec=codec)
-    facts = probe_video(clip)
-    decoded = decode_video(clip, tmp_path, EVERYTHING)
-    assert (facts.size_hw, facts.rate_hz, facts.rotation_degrees) == ((96, 128), 30.0, 0)
-    assert greys(decoded.files) == list(range(12))
-    assert decoded.times_s == pytest.approx([number / 30 for number in range(12)], abs=2e-3)
-    assert decoded.note is None
-
-
-def test_a_portrait_clip_stored_lying_down_stands_upright(tmp_path: Path) -> None:
-    clip = write_video(tmp_path / "turned.mp4", numbered(3), turned_degrees=90)
-    assert probe_video(clip).size_hw == (128, 96)
-    shown = read_rgb(decode_video(clip, tmp_path, EVERYTHING).files[0])
-    assert np.array_equal(shown.shape, (128, 96, 3))
-    assert np.abs(shown.astype(int) - np.rot90(numbered(1)[0], 1)).mean() < 3
-
-
-def test_frames_keep_their_own_times_where_the_rate_varies(tmp_path: Path) -> None:
-    times_s = [0, 0.03, 0.1, 0.5, 0.52, 0.9]
-    clip = write_video(tmp_path / "varying.mp4", numbered(6), times_s=times_s)
-    assert decode_video(clip, tmp_path, EVERYTHING).times_s == pytest.approx(times_s, abs=1e-3)
-
-
-def test_frames_are_spaced_in_time_not_counted(tmp_path: Path) -> None:
-    clip = write_video(tmp_path / "varying.mp4", numbered(6), times_s=[0, 0.03, 0.1, 0.5, 0.52, 0.9])
-    spaced = VideoRequest("", "", step_s=0.1, max_frames=1000)
-    assert greys(decode_video(clip, tmp_path, spaced).files) == [0, 2, 3, 5]
-
-
-def test_an_odd_rate_gives_the_frames_that_are_due(tmp_path: Path) -> None:
-    clip = write_video(tmp_path / "odd.mkv", numbered(24), rate=Fraction(584, 10))
-    spaced = VideoRequest("", "", step_s=1 / 15, max_frames=1000)
-    assert greys(decode_video(clip, tmp_path, spaced).files) == [0, 4, 8, 12, 16, 20]
-
-
-def test_every_nth_frame_and_no_more_than_asked_for(tmp_path: Path) -> None:
-    clip = write_video(tmp_path / "clip.mp4", numbered(12))
-    decoded = decode_video(clip, tmp_path, VideoRequest("", "", every=3, max_frames=3))
-    assert greys(decoded.files) == [0, 3, 6]
-    assert decoded.note is None
-
-
-def test_large_frames_are_made_smaller_and_small_ones_left_alone(tmp_path: Path) -> None:
-    clip = write_video(tmp_path / "clip.mp4", numbered(2))
-    small = decode_video(clip, tmp_path, VideoRequest("", "", longest_side=64, max_frames=9))
-    assert read_rgb(small.files[0]).shape == (48, 64, 3)
-    assert read_rgb(decode_video(clip, tmp_path, EVERYTHING).files[0]).shape == (96, 128, 3)
-
-
-def test_a_clip_cut_short_gives_what_it_has_and_says_so(tmp_path: Path) -> None:
-    whole = write_video(tmp_path / "whole.mkv", numbered(30)).read_bytes()
-    cut = tmp_path / "cut.mkv"
-    cut.write_bytes(whole[: len(whole) // 2])
-    decoded = decode_video(cut, tmp_path, EVERYTHING)
-    assert 0 < len(decoded.files) < 24
-    assert decoded.note is not None and "cut short" in decoded.note
-
-
-def hostile(folder: Path, kind: str) -> Path:
-    """A file that is no video worth the name."""
-    sound = write_video(folder / "sound.mp4", numbered(12))
-    path = folder / "upload.mp4"
-    contents = {
-        "text": b"this is a letter, not a video\n" * 9,
-        "empty": b"",
-        "playlist": b"#EXTM3U\nhttp://example.org/other.ts\n",
-        "concat": b"ffconcat version 1.0\nfile /etc/passwd\n",
-        "dash": b"<?xml version='1.0'?><MPD></MPD>",
-        "header alone": b"\0\0\0\x18ftypisom" + bytes(600),
-        "truncated": sound.read_bytes()[: sound.stat().st_size // 2],
-    }
-    path.write_bytes(contents[kind])
+def write_clip(path: Path, ticks: range | list[int], size_hw: tuple[int, int] = SIZE_HW) -> Path:
+    """A frame at each tick of a tenth of a second, without loss of note."""
+    with av.open(str(path), "w") as video:
+        stream = video.add_stream("mpeg4", rate=10)
+        stream.height, stream.width = size_hw
+        stream.pix_fmt, stream.bit_rate = "yuv420p", 4_000_000
+        stream.codec_context.time_base = Fraction(1, 10)
+        for number, tick in enumerate(ticks):
+            frame = av.VideoFrame.from_ndarray(picture(number, size_hw), format="rgb24")
+            frame.pts, frame.time_base = tick, Fraction(1, 10)
+            video.mux(stream.encode(frame))
+        video.mux(stream.encode(None))
     return path
 
 
+@pytest.fixture
+def clip(tmp_path: Path) -> Path:
+    return write_clip(tmp_path / "clip.mp4", range(12))
+
+
+def decoded(path: Path, wanted: VideoRequest | None = None, limits: VideoLimits | None = None) -> DecodedVideo:
+    out = path.parent / "frames"
+    out.mkdir()
+    return decode_video(path, out, wanted or VideoRequest("", "", max_frames=100), limits)
+
+
+def red_of(path: Path) -> float:
+    pixels = read_rgb(path)
+    return float(pixels[: pixels.shape[0] // 2, :, 0].mean())
+
+
+def test_a_video_says_what_it_is(clip: Path) -> None:
+    facts = probe_video(clip)
+    assert (facts.container, facts.size_hw, facts.rotation_degrees) == ("mov", SIZE_HW, 0)
+    assert facts.rate_hz == pytest.approx(10) and facts.duration_s == pytest.approx(1.2, abs=0.11)
+    assert not facts.is_high_range
+
+
+def test_every_frame_comes_out_in_order_with_its_time(clip: Path) -> None:
+    found = decoded(clip)
+    assert found.times_s == pytest.approx([tick / 10 for tick in range(12)])
+    assert [red_of(path) for path in found.files] == pytest.approx([20 + 10 * n for n in range(12)], abs=6)
+    assert read_rgb(found.files[0]).shape == (*SIZE_HW, 3)
+    assert found.note is None
+
+
+def test_frames_are_taken_by_time_where_their_rate_varies(tmp_path: Path) -> None:
+    path = write_clip(tmp_path / "uneven.mkv", [0, 1, 2, 3, 10, 11, 20])
+    assert decoded(path, VideoRequest("", "", step_s=1.0, max_frames=9)).times_s == pytest.approx([0.0, 1.0, 2.0])
+
+
+def test_only_as_many_frames_and_pixels_as_were_asked_for(clip: Path) -> None:
+    found = decoded(clip, VideoRequest("", "", every=2, max_frames=3, longest_side=64))
+    assert found.times_s == pytest.approx([0.0, 0.2, 0.4])
+    assert read_rgb(found.files[0]).shape == (48, 64, 3)
+
+
+def test_progress_counts_to_the_end(clip: Path) -> None:
+    told: list[tuple[int, int]] = []
+    (clip.parent / "out").mkdir()
+    wanted = VideoRequest("", "", max_frames=100, expected=12)
+    decode_video(clip, clip.parent / "out", wanted, progress=lambda done, total: told.append((done, total)))
+    assert told == [(10, 12), (12, 12)]
+
+
 @pytest.mark.parametrize(
-    ("kind", "said"),
+    ("content", "sentence"),
     [
-        ("text", "not a video"),
-        ("empty", "empty"),
-        ("playlist", "names other files"),
-        ("concat", "names other files"),
-        ("dash", "names other files"),
-        ("header alone", "cut short or damaged"),
-        ("truncated", "cut short or damaged"),
+        (b"", "is empty"),
+        (b"just some words, and no video at all", "is not a video that is read here"),
+        (b"#EXTM3U\n#EXTINF:1,\n/etc/passwd\n", "a list that names other files"),
+        (b"ffconcat version 1.0\nfile other.mp4\n", "a list that names other files"),
+        (b"\x00\x00\x00\x18ftypmp42" + bytes(200), "cannot be decoded: it is cut short or damaged"),
     ],
 )
-def test_what_is_no_video_is_one_sentence(tmp_path: Path, kind: str, said: str) -> None:
-    with pytest.raises(DataError, match=said) as raised:
-        probe_video(hostile(tmp_path, kind))
-    assert "\n" not in str(raised.value)
-
-
-def test_sound_alone_is_no_video(tmp_path: Path) -> None:
-    path = tmp_path / "sound.mp4"
-    with av.open(str(path), "w") as out:
-        stream = out.add_stream("aac", rate=44100)
-        frame = av.AudioFrame.from_ndarray(np.zeros((2, 1024), dtype=np.float32), format="fltp", layout="stereo")
-        frame.sample_rate, frame.pts = 44100, 0
-        out.mux(stream.encode(frame))
-        out.mux(stream.encode(None))
-    with pytest.raises(DataError, match="no moving pictures"):
+def test_what_is_no_video_is_refused_in_a_sentence(tmp_path: Path, content: bytes, sentence: str) -> None:
+    path = tmp_path / "upload.mp4"
+    path.write_bytes(content)
+    with pytest.raises(DataError, match=sentence):
         probe_video(path)
 
 
-def test_a_dot_is_no_video(tmp_path: Path) -> None:
-    dots = [np.zeros((2, 2, 3), dtype=np.uint8)] * 12
-    with pytest.raises(DataError, match="2x2 pixels"):
-        probe_video(write_video(tmp_path / "dot.mkv", dots, codec="mjpeg"))
+def test_the_first_bytes_and_not_the_name_say_what_it_is(clip: Path) -> None:
+    assert container_of(clip.rename(clip.with_suffix(".txt"))) == "mov"
 
 
-@pytest.mark.parametrize(
-    ("limits", "said"),
-    [
-        (VideoLimits(cpu_s=0), "processor time"),
-        (VideoLimits(wall_s=0.01), "longer than 0.01 s"),
-        (VideoLimits(max_pixels=9999), "128x96 pixels"),
-        (VideoLimits(max_decoded=5), "more than 5 frames"),
-        (VideoLimits(max_bytes=100), "more than 100 bytes"),
-        (VideoLimits(memory_mb=30), "more than 30 MB"),
-    ],
-)
-def test_every_limit_is_one_sentence(tmp_path: Path, limits: VideoLimits, said: str) -> None:
-    clip = write_video(tmp_path / "clip.mp4", numbered(12))
-    with pytest.raises(DataError, match=said):
-        decode_video(clip, tmp_path, EVERYTHING, limits)
+def test_a_video_cut_short_gives_what_is_there_or_says_so(tmp_path: Path) -> None:
+    path = write_clip(tmp_path / "whole.mkv", range(20))
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    assert 0 < len(decoded(path).times_s) < 20
 
 
-def test_a_folder_and_a_missing_file_are_one_sentence(tmp_path: Path) -> None:
-    for path in (tmp_path, tmp_path / "missing.mp4"):
-        with pytest.raises(DataError):
-            probe_video(path)
+def test_a_clip_of_specks_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="has frames of 16x16 pixels: that shows nothing"):
+        probe_video(write_clip(tmp_path / "dot.mp4", range(3), (16, 16)))
+
+
+def test_frames_are_counted_as_they_are_decoded(clip: Path) -> None:
+    with pytest.raises(DataError, match=r"^clip\.mp4 has more than 5 frames: cut it$"):
+        decoded(clip, limits=VideoLimits(max_decoded=5))
+
+
+def test_larger_frames_than_allowed_are_refused(clip: Path) -> None:
+    with pytest.raises(DataError, match="128x96 pixels, more than the 1000 allowed"):
+        probe_video(clip, VideoLimits(max_pixels=1000))
+
+
+def test_a_decoder_that_takes_too_long_is_ended(clip: Path) -> None:
+    with pytest.raises(DataError, match=r"took longer than 0\.001 s"):
+        probe_video(clip, VideoLimits(wall_s=0.001))
+
+
+def test_paper_white_is_bright_and_light_keeps_its_order() -> None:
+    signal = np.linspace(0, 1, 65, dtype=np.float32)
+    assert nits_of_pq(np.array([0.58], dtype=np.float32))[0] == pytest.approx(203, rel=0.02)  # BT.2408
+    assert nits_of_hlg(np.array([0.75], dtype=np.float32))[0] == pytest.approx(203, rel=0.02)
+    for transfer in (PQ, HLG):
+        grey = np.repeat(np.rint(signal * 65535).astype(np.uint16)[None, :, None], 3, axis=2)
+        shown = screen_colours(grey, transfer)
+        assert shown[0, 0].max() == 0 and np.all(np.diff(shown[0, :, 1].astype(int)) >= 0)
+        assert shown[0, -1].min() > 230
