@@ -51,7 +51,9 @@ def served(run: Path) -> Iterator[str]:
 def inspect(page: Page) -> None:
     """A point in a highlight, with all that is said of it."""
     page.wait_for_function(DRAWN)
+    page.locator("#dg-frames").scroll_into_view_if_needed()  # what stands below is made when somebody looks
     page.wait_for_function(TOLD)
+    page.evaluate("scrollTo(0, 0)")
 
 
 def results(page: Page) -> None:

@@ -100,6 +100,7 @@ def test_the_studio_opens_at_the_first_run_without_a_word_to_anybody_else(
     enter: Enter, run: Path, heard: dict[str, list[str]]
 ) -> None:
     here = enter(run)
+    look_below(here)
     here.page.locator("#dg-breakdown .main-svg").first.wait_for()
     here.page.get_by_role("tab", name="Results").click()
     column(here, "#dg-own", 0).first.wait_for()
@@ -151,6 +152,11 @@ def test_a_permalink_opens_the_same_view_again(enter: Enter, run: Path) -> None:
     assert state["alpha"] == 0.25 and state["zoom"] == 2
 
 
+def look_below(here: Visit) -> None:
+    """What is slow to make waits until somebody scrolls there."""
+    here.page.locator("#dg-frames").scroll_into_view_if_needed()
+
+
 def column(here: Visit, table: str, number: int) -> Any:
     """The cells of one column of a table."""
     return here.page.locator(f"{table} tbody tr > :nth-child({number + 1})")
@@ -161,6 +167,7 @@ def numbers(here: Visit, table: str, number: int) -> list[float]:
 
 
 def test_the_worst_frames_come_first_and_a_row_leads_there(here: Visit) -> None:
+    look_below(here)
     column(here, "#dg-frames", 1).nth(5).wait_for()
     errors = numbers(here, "#dg-frames", 1)
     assert errors == sorted(errors, reverse=True) and len(errors) >= 6
@@ -171,6 +178,7 @@ def test_the_worst_frames_come_first_and_a_row_leads_there(here: Visit) -> None:
 
 
 def test_frames_sort_by_another_column_when_its_head_is_clicked(here: Visit) -> None:
+    look_below(here)
     column(here, "#dg-frames", 5).nth(5).wait_for()
     for order in (True, False):
         here.page.locator("#dg-frames thead button").nth(5).click()
@@ -182,6 +190,7 @@ def is_sorted(values: list[float], downwards: bool) -> bool:
 
 
 def test_the_breakdown_is_cut_by_what_one_chooses(here: Visit) -> None:
+    look_below(here)
     here.page.locator("#dg-breakdown .xtick text").first.wait_for()
     before = here.page.locator("#dg-breakdown .xtick text").all_inner_texts()
     here.page.locator("#dg-by label", has_text="distance").click()

@@ -21,8 +21,9 @@ from deglare_viewer.panels.applying import wanted, written
 from deglare_viewer.panels.inspect import shelf_of
 from deglare_viewer.panels.kept import listed, with_view, without_view
 from deglare_viewer.panels.measured import frames_table
-from deglare_viewer.panels.parts import message
+from deglare_viewer.panels.parts import in_words, message
 from deglare_viewer.panels.results import cards, printed_rows, shown
+from deglare_viewer.panels.stopping import StoppedError, Stops
 from deglare_viewer.routes import Reading
 from deglare_viewer.sessions import RunTable, UnknownRunError
 
@@ -61,6 +62,32 @@ def test_labels_are_written_and_the_version_changes(glare: Path, copy_of: Copy) 
     assert "12 frames" in said and "% predicted" in said and "% projected" in said
     run = here.table.run("glare")
     assert run.version != before and run.strategy == "difference" and told[-1] == (12, 12)
+
+
+def test_writing_can_be_stopped_by_whoever_started_it_and_leaves_the_labels_as_they_were(
+    glare: Path, copy_of: Copy
+) -> None:
+    here, stops = studio_of(copy_of(glare)), Stops("it was stopped")
+    before = here.table.run("glare")
+    files = {path: path.read_bytes() for path in (before.root / "fused").iterdir()}
+
+    def progress(done: int, total: int) -> None:
+        if done == 3:
+            stops.stop("somebody else")
+            stops.stop("me")
+
+    entry, strategy = wanted(here, {"run": "glare", "strategy": "projected"})
+    stops.stop("me")  # of work that is over: it does not stop the next
+    with pytest.raises(StoppedError, match="it was stopped"):
+        written(entry, strategy, stops.watched("me", progress))
+    assert {path: path.read_bytes() for path in (before.root / "fused").iterdir()} == files
+    assert here.table.run("glare").version == before.version or here.table.run("glare").strategy == before.strategy
+    assert "12 frames" in written(entry, strategy, stops.watched("me", lambda done, total: None))
+
+
+@pytest.mark.parametrize(("seconds", "words"), [(0.2, "0 s"), (42, "42 s"), (89.6, "90 s"), (200, "3 min")])
+def test_time_is_said_in_words(seconds: float, words: str) -> None:
+    assert in_words(seconds) == words
 
 
 REFUSED: dict[str, tuple[Any, type[Exception], str]] = {
@@ -214,6 +241,8 @@ def test_the_page_is_whole_and_names_nobody_else(glare: Path) -> None:
             one["props"]["label"] for one in client.get("/config").json()["components"] if one["type"] == "tabitem"
         ]
         assert labels == ["Inspect", "Results"]
+        assert "</studio/static/viewport.js>; rel=modulepreload" in client.get("/").headers["link"]
+        assert "link" not in client.get("/config").headers
         for host in ("googleapis", "gstatic", "huggingface.co/datasets", "cdn."):
             assert host not in page
 

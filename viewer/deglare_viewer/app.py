@@ -13,7 +13,8 @@ from fastapi import FastAPI
 
 from deglare_viewer.guarding import Guard, Rules
 from deglare_viewer.panels import PANELS, Panel, Studio
-from deglare_viewer.routes import Reading, add_routes
+from deglare_viewer.preloading import Preloading
+from deglare_viewer.routes import PREFIX, Reading, add_routes, static_files
 from deglare_viewer.sessions import RunTable
 from deglare_viewer.theme import PAGE_STYLE, studio_theme
 
@@ -92,7 +93,8 @@ def _made(table: RunTable, options: Options) -> Guard:
     reading = add_routes(app, table)
     mounted = mount(app, build(table, reading, options), options)
     mounted.router.lifespan_context = _with_life(mounted.router.lifespan_context, reading)
-    return Guard(mounted, options.rules)
+    modules = [f"{PREFIX}/static/{path.name}" for path in static_files() if path.suffix == ".js"]
+    return Guard(Preloading(mounted, modules), options.rules)
 
 
 def mount(app: FastAPI, blocks: gr.Blocks, options: Options) -> FastAPI:

@@ -46,6 +46,9 @@ Threshold = Annotated[float | None, Query(ge=0, le=100, allow_inf_nan=False)]
 Triple = Annotated[str, Query(max_length=200)]
 """Three numbers with commas between them."""
 
+FIRST_VIEW_S = 1.0
+"""What is heavy waits so long after a page was opened."""
+
 MANIFEST, MEASURED = ("manifest",), ("breakdown",)
 
 
@@ -58,8 +61,8 @@ class Reading:
     def __init__(self, table: RunTable) -> None:
         self.table = table
         self.quick = Lane("quick", at_a_time=3, waiting=64, keep_bytes=192 << 20)
-        self.heavy = Lane("heavy", at_a_time=1, waiting=16, keep_bytes=128 << 20)
-        self.slow = Lane("slow", at_a_time=1, waiting=16, keep_bytes=128 << 20)
+        self.heavy = Lane("heavy", at_a_time=1, waiting=16, keep_bytes=128 << 20, gives_way=True)
+        self.slow = Lane("slow", at_a_time=1, waiting=16, keep_bytes=128 << 20, gives_way=True)
 
     def router(self) -> APIRouter:
         """All of them."""
@@ -97,7 +100,7 @@ class Reading:
     async def manifest(self, run: str, v: Version = None) -> Response:
         """What the page must know of a run before the first frame."""
         answer = await self.answer(self.quick, run, MANIFEST, lambda r: manifest_of(r, run), v)
-        asyncio.ensure_future(self.warm_up(run)).add_done_callback(looked_at)
+        asyncio.ensure_future(self.before_clicks(run)).add_done_callback(looked_at)
         return answer
 
     async def layers(self, run: str, frame: int, teacher: Word = None, v: Version = None) -> Response:
@@ -214,17 +217,22 @@ class Reading:
             headers |= saved_as(made.filename)
         return Response(made.body, media_type=made.media_type, headers=headers)
 
-    async def warm_up(self, id: str) -> None:
-        """Make ready for the first view and the first click what takes a while, before anybody waits for it."""
-        run = await run_in_threadpool(self.table.run, id)
-        await self.quick.get((id, run.version, *MANIFEST), lambda: manifest_of(run, id))
-        await self.quick.get((id, "projector"), lambda: Made(b"", BYTES, source=run.projector()))
-
     async def begin(self) -> None:
         """The server has started: whoever comes will look at the first run."""
         first = await run_in_threadpool(self.table.first)
         if first is not None:
-            asyncio.ensure_future(self.warm_up(first)).add_done_callback(looked_at)
+            asyncio.ensure_future(self.before_views(first)).add_done_callback(looked_at)
+
+    async def before_views(self, id: str) -> None:
+        """Make ready what the first view waits for."""
+        run = await run_in_threadpool(self.table.run, id)
+        await self.quick.get((id, run.version, *MANIFEST), lambda: manifest_of(run, id))
+
+    async def before_clicks(self, id: str) -> None:
+        """Make ready what the first click waits for, once the first view is there."""
+        await asyncio.sleep(FIRST_VIEW_S)
+        run = await run_in_threadpool(self.table.run, id)
+        await self.heavy.get((id, "projector"), lambda: Made(b"", BYTES, source=run.projector()))
 
     def close(self) -> None:
         """Begin nothing more."""
@@ -264,7 +272,7 @@ def measured(run: InspectedRun, progress: Progress = quiet) -> Made:
     """Compare every frame of a run with the truth."""
     from deglare.inspection.breakdown import break_down
 
-    found = break_down(run, progress=progress)
+    found = break_down(run, progress=progress, threads=1)
     return replace(as_json(found.to_json()), source=found)
 
 

@@ -113,7 +113,7 @@ body, gradio-app {{ background: {GROUND} !important; }}
 .dg-below h3 {{ font-size: 14px; font-weight: 600; color: {INK}; margin: 0; }}
 .tabs, .tabitem, .tabitem > .column {{ gap: 0 !important; }}
 .tabitem {{ padding: 4px 0 0 !important; border: none !important; }}
-#dg-said:empty, #dg-said:not(:has(p)) {{ display: none; }}
+#dg-applying {{ align-items: center; padding: 8px 4px 0; min-height: 44px; }}
 
 #dg-head {{ align-items: center; flex-wrap: nowrap; padding: 8px 0 0; }}
 #dg-title {{ flex: 1 1 auto; min-width: 0; }}
@@ -146,6 +146,7 @@ body, gradio-app {{ background: {GROUND} !important; }}
 .dg-table :focus-visible {{ outline: 2px solid {ACCENT}; outline-offset: -2px; }}
 .dg-scroll .dg-table {{ max-height: 400px; overflow-y: auto; }}
 
+.dg-sight {{ height: 1px; }}
 .dg-kept, .dg-downloads {{ display: grid; gap: 6px; padding: 4px 0; }}
 .dg-kept-row, .dg-download {{ display: flex; gap: 8px; align-items: center; font-size: 13px; }}
 .dg-kept-row a {{ flex: 0 0 auto; min-width: 18em; color: {ACCENT}; font-variant-numeric: tabular-nums; }}

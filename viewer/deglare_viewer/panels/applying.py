@@ -10,6 +10,7 @@ import gradio as gr
 
 from deglare.errors import RequestError
 from deglare_viewer.panels.parts import UNHEARD, message, reported, told
+from deglare_viewer.panels.stopping import Stops
 
 if TYPE_CHECKING:
     from deglare.fusion.strategies import Strategy
@@ -17,16 +18,32 @@ if TYPE_CHECKING:
     from deglare_viewer.sessions import Entry
 
 
-def connect_apply(studio: Studio, element: gr.HTML) -> None:
-    """Write labels when the element asks for it, and show how far it is."""
-    said = gr.Markdown(elem_id="dg-said", elem_classes="dg-quiet")
+STOPPED = "writing was stopped: the labels are as they were"
 
-    def apply(event: gr.EventData, progress: gr.Progress = UNHEARD) -> tuple[str, str]:
+
+def connect_apply(studio: Studio, element: gr.HTML) -> None:
+    """Write labels when the element asks for it, show how far it is, and stop where that is wanted."""
+    stops = Stops(STOPPED)
+    with gr.Row(elem_id="dg-applying", visible=False) as row:
+        said = gr.Markdown(elem_id="dg-said", elem_classes="dg-quiet")
+        stop = gr.Button("stop writing", size="sm", variant="stop", scale=0, min_width=120, elem_id="dg-stop")
+
+    def apply(event: gr.EventData, request: gr.Request, progress: gr.Progress = UNHEARD) -> Any:
         with told(studio.table):
             entry, strategy = wanted(studio, event._data)
-            return written(entry, strategy, reported(progress, "writing labels")), message(studio.table, entry.id)
+            seen = stops.watched(request.session_hash, reported(progress, "writing labels"))
+            return written(entry, strategy, seen), message(studio.table, entry.id), gr.Button(visible=False)
 
-    element.submit(apply, None, [said, element], show_progress_on=said, concurrency_limit=1, api_visibility="private")
+    def halt(request: gr.Request) -> None:
+        stops.stop(request.session_hash)
+
+    quietly: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
+    element.submit(lambda: (gr.Row(visible=True), "", gr.Button(visible=True)), None, [row, said, stop], **quietly)
+    work = element.submit(
+        apply, None, [said, element, stop], show_progress_on=said, concurrency_limit=1, api_visibility="private"
+    )
+    work.failure(lambda: gr.Row(visible=False), None, [row], **quietly)
+    stop.click(halt, None, None, **quietly)
 
 
 def wanted(studio: Studio, asked: Any) -> tuple[Entry, Strategy]:

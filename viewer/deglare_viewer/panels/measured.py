@@ -33,10 +33,11 @@ UNSURE = {
 
 
 def build_measured(studio: Studio) -> None:
-    """The plot, the table of frames, and the protocol beside them."""
+    """The plot, the table of frames, and the protocol beside them; made when somebody scrolls there."""
     with gr.Row(equal_height=False, elem_classes="dg-below"):
         with gr.Column(scale=3, min_width=480):
             gr.HTML("<h3>where it is wrong</h3>")
+            sight = own_element("attachSight", "dg-sight", "")
             with gr.Row(elem_classes="dg-choices"):
                 by = gr.Radio([], show_label=False, container=False, elem_id="dg-by", elem_classes="dg-segments")
                 metric = gr.Radio(
@@ -66,7 +67,8 @@ def build_measured(studio: Studio) -> None:
         table = next((one for one in found["tables"] if one["by"] == by), None)
         return gr.Plot(error_bars(table, metric) if table else None, visible=table is not None)
 
-    studio.on_run(measure, [studio.run], [by, frames, note, card], show_progress_on=note)
+    studio.on_run(lambda id: id or "", [studio.run], [sight], show_progress="hidden")
+    sight.select(measure, [studio.run], [by, frames, note, card], show_progress_on=note, api_visibility="private")
     quietly: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
     gr.on([by.change, metric.change], draw, [studio.run, by, metric], [plot], **quietly)
 

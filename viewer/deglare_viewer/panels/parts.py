@@ -58,12 +58,19 @@ def message(table: RunTable, id: object, view: dict[str, Any] | None = None) -> 
 
 
 def reported(progress: gr.Progress, stage: str) -> Progress:
-    """Progress as our loops tell it, on the page."""
+    """Progress as our loops tell it, on the page: the stage by name, how many are done, and the time left."""
+    begun = time.monotonic()
 
     def tell(done: int, total: int) -> None:
-        progress((done, total), desc=stage, unit="frames")
+        left = (time.monotonic() - begun) * (total - done) / done if done else None
+        progress((done, total), desc=stage if left is None else f"{stage}, {in_words(left)} left", unit="frames")
 
     return tell
+
+
+def in_words(seconds: float) -> str:
+    """A time as one says it."""
+    return f"{seconds:.0f} s" if seconds < 90 else f"{seconds / 60:.0f} min"
 
 
 @contextmanager

@@ -6,5 +6,6 @@
 
 export {attachKept} from './page_kept.js';
 export {attachDownloads} from './page_saving.js';
+export {attachSight} from './page_sight.js';
 export {attachStudio} from './page_studio.js';
 export {attachTable} from './page_table.js';

@@ -100,6 +100,7 @@ export function createPainter(gl) {
    * @param {[number, number]} range_m colours of depth
    */
   function draw(pane, slot, data, box, cell, lens, range_m) {
+    if (!(box.width > 0 && box.height > 0)) return; // nobody sees it: another tab is open
     const recipe = RECIPES[pane];
     const bottom = gl.drawingBufferHeight;
     bind('rgb', slot, data, 'rgb');
