@@ -110,10 +110,14 @@ def test_the_first_bytes_and_not_the_name_say_what_it_is(clip: Path) -> None:
     assert container_of(clip.rename(clip.with_suffix(".txt"))) == "mov"
 
 
-def test_a_video_cut_short_gives_what_is_there_or_says_so(tmp_path: Path) -> None:
+def test_a_video_cut_short_gives_what_is_there_and_says_so(tmp_path: Path) -> None:
     path = write_clip(tmp_path / "whole.mkv", range(20))
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
-    assert 0 < len(decoded(path).times_s) < 20
+    found = decoded(path)
+    assert 0 < len(found.times_s) < 20
+    assert found.note is not None and found.note.startswith(
+        "whole.mkv is cut short or damaged: it can be decoded up to"
+    )
 
 
 def test_a_clip_of_specks_is_refused(tmp_path: Path) -> None:

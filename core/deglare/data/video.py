@@ -24,6 +24,9 @@ from deglare.errors import DataError
 from deglare.progress import Progress, quiet
 
 CHILD = "deglare.data.video_child"
+WHOLE = 0.8
+"""A video whose last frame comes before this share of the stated duration is cut short."""
+
 MAX_BYTES = 4 << 30
 MAX_LINE = 1 << 24
 """An answer of the child: the times of all its frames fit many times over."""
@@ -88,9 +91,18 @@ def decode_video(
     require_times(path, times_s)
     progress(len(times_s), len(times_s))
     files = tuple(out / f"{number:06d}.jpg" for number in range(len(times_s)))
-    fault = found["decoded"]["fault"]
-    note = None if fault is None else f"{path.name} is cut short or damaged after {times_s[-1]:.1f} s: {fault}"
-    return DecodedVideo(files, times_s, note)
+    return DecodedVideo(files, times_s, _note(path, times_s, wanted, _facts(found["facts"]), found["decoded"]["fault"]))
+
+
+def _note(
+    path: Path, times_s: tuple[float, ...], wanted: VideoRequest, facts: VideoFacts, fault: str | None
+) -> str | None:
+    """A sentence where the video ends before it said it would."""
+    ends_early = len(times_s) < wanted.max_frames and times_s[-1] < WHOLE * facts.duration_s - wanted.step_s
+    if fault is None and not ends_early:
+        return None
+    said = f" of {facts.duration_s:.1f} s" if facts.duration_s else ""
+    return f"{path.name} is cut short or damaged: it can be decoded up to {times_s[-1]:.1f} s{said}"
 
 
 def require_times(path: Path, times_s: tuple[float, ...]) -> None:
@@ -105,7 +117,7 @@ def _request(path: Path, limits: VideoLimits, wanted: VideoRequest | None = None
     """The request with what is known here; the file is looked at before any library sees it."""
     container = container_of(path)
     if path.stat().st_size > limits.max_bytes:
-        raise DataError(f"{path} has {path.stat().st_size >> 20} MB, more than {limits.max_bytes >> 20}: cut it")
+        raise DataError(f"{path} has {path.stat().st_size} bytes, more than {limits.max_bytes} bytes: cut it")
     return replace(
         wanted or VideoRequest("", ""),
         path=str(path.resolve()),
