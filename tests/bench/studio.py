@@ -11,6 +11,8 @@ turns. Times are the page's own clock:
                     ten (they are not)
     threshold       from the key to the pictures that depend on it
 
+Moves begin when the mesh and the curves of the run are there, which are made once.
+
 A picture counts when it is on the canvas and the drawing has been waited for, or when the image has been decoded.
 """
 
@@ -74,6 +76,9 @@ OURS_FIRST = """new Promise((resolve) => {
   };
   look();
 })"""
+SETTLED = "!/Loading|Fusing|comes once/.test(document.querySelector('.dg-mount').innerText)"
+"""The mesh and the curves, which are made once for a run, are there."""
+
 OBVIOUS = """
 window.timed = () => {
   window.pending = new Promise((resolve) => {
@@ -186,7 +191,8 @@ def visit_ours(browser: Browser, address: str, moves: int, times: dict[str, list
     page = browser.new_page(viewport=SIZE)
     page.goto(f"{address}/?frame=000000&strategy=uncertainty&alpha=0.4", wait_until="commit")
     times.setdefault("first view", []).append(page.evaluate(OURS_FIRST))
-    page.wait_for_timeout(3000)
+    page.wait_for_function(SETTLED)
+    page.wait_for_timeout(2000)
     page.evaluate(OURS)
     frame = page.evaluate("document.querySelector('.dg-mount').studio.state.frame")
     for number in range(1, moves + 1):

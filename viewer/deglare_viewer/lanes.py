@@ -7,20 +7,14 @@ of its own; two visitors who ask for the same thing wait for one making of it.
 from __future__ import annotations
 
 import asyncio
-import os
-import sys
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
 from dataclasses import dataclass
-from threading import get_native_id
 from typing import Any
 
 from deglare.errors import RequestError
-
-POLITE = 10
-"""Of a nice value from 0 to 19."""
 
 
 class BusyError(RequestError):
@@ -45,7 +39,7 @@ Make = Callable[[], Made]
 class Lane:
     """Threads for one kind of work."""
 
-    def __init__(self, name: str, *, at_a_time: int, waiting: int, keep_bytes: int, gives_way: bool = False) -> None:
+    def __init__(self, name: str, *, at_a_time: int, waiting: int, keep_bytes: int) -> None:
         """Make a lane.
 
         Args:
@@ -53,9 +47,8 @@ class Lane:
             at_a_time: How many things are made at a time.
             waiting: How many may wait or be under way before more are turned away.
             keep_bytes: How much of what was made is kept for the next who asks.
-            gives_way: Whether other lanes, and the browser on this machine, go first where processors are scarce.
         """
-        self._threads = ThreadPoolExecutor(at_a_time, name, step_back if gives_way else None)
+        self._threads = ThreadPoolExecutor(at_a_time, name)
         self._waiting = waiting
         self._keep_bytes = keep_bytes
         self._kept: OrderedDict[Hashable, Made] = OrderedDict()
@@ -96,12 +89,6 @@ class Lane:
     def close(self) -> None:
         """Start nothing more."""
         self._threads.shutdown(wait=False, cancel_futures=True)
-
-
-def step_back() -> None:
-    """Let other threads go first, those that this one starts excepted; only Linux has that for a thread."""
-    if sys.platform == "linux":
-        os.setpriority(os.PRIO_PROCESS, get_native_id(), POLITE)
 
 
 def looked_at(task: asyncio.Future[Any]) -> None:

@@ -61,8 +61,8 @@ class Reading:
     def __init__(self, table: RunTable) -> None:
         self.table = table
         self.quick = Lane("quick", at_a_time=3, waiting=64, keep_bytes=192 << 20)
-        self.heavy = Lane("heavy", at_a_time=1, waiting=16, keep_bytes=128 << 20, gives_way=True)
-        self.slow = Lane("slow", at_a_time=1, waiting=16, keep_bytes=128 << 20, gives_way=True)
+        self.heavy = Lane("heavy", at_a_time=1, waiting=16, keep_bytes=128 << 20)
+        self.slow = Lane("slow", at_a_time=1, waiting=16, keep_bytes=128 << 20)
 
     def router(self) -> APIRouter:
         """All of them."""
