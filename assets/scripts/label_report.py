@@ -1,9 +1,9 @@
 """Tables and pictures of what ``label_table.py`` measured.
 
-    python assets/scripts/label_report.py TABLE.json [TABLE.json ...] OUT.md
+    python assets/scripts/label_report.py TABLE.json [TABLE.json ...] OUT
 
-Files of the same rooms are one table; each other set of rooms is another. Pictures lie beside OUT.md and are of the
-first: OUT.png has bars, OUT_sweep.png the published threshold moved from 0 to 1 m.
+Files of the same rooms are one table of OUT_full.md; each other set of rooms is another. Pictures are of the first:
+OUT.png has bars, OUT_sweep.png the published threshold moved from 0 to 1 m.
 """
 
 from __future__ import annotations
@@ -21,9 +21,18 @@ from deglare.data.files import read_json, write_atomically, write_text
 from deglare.evaluation.report import aligned_table
 
 REGIONS = ("reflective", "non-reflective", "highlight", "all")
-ROUGHNESS = tuple(f"highlight on gloss, roughness {bin_}" for bin_ in ("< 0.01", "0.01-0.03", ">= 0.03"))
-TITLES = {"abs_rel": "Abs Rel", "sq_rel": "Sq Rel (m)", "bias": "Bias (m)"}
-BARS = 12
+BINS = ("< 0.01", "0.01-0.03", ">= 0.03")
+SURFACES = (
+    "published, every 10",
+    "robust, every 10",
+    "robust tau 0.35, every 3",
+    "robust certainty of three tau 0.35, every 3",
+    "robust certainty of flips tau 0.35, every 3",
+)
+DRAWN = ("projected", "uncertainty 0.4 m", "difference", "multiview", "blend", "blend-gap")
+"""Of which there are bars."""
+COLOURS = {"predicted": "#9e9e9e", "projected": "#5b8fb9"}
+DEFAULTS, DEFAULT_COLOUR = (("blend", SURFACES[3]), ("blend", SURFACES[4])), "#2e7d32"
 Record = dict[str, Any]
 Table = dict[str, Any]
 
@@ -43,59 +52,54 @@ def find(table: Table, row: tuple[str, str, str], region: str, metric: str) -> R
 
 
 def number(record: Record | None) -> str:
+    """A value; empty where the region has no pixels."""
+    return "" if record is None else f"{record['value']:.3f}"
+
+
+def ranged(record: Record | None) -> str:
     """A value with its interval."""
-    if record is None:
-        return ""
-    if record["low"] is None:
-        return f"{record['value']:.4f}"
-    return f"{record['value']:.4f} [{record['low']:.3f}, {record['high']:.3f}]"
+    if record is None or record["low"] is None:
+        return number(record)
+    return f"{record['value']:.3f} [{record['low']:.2f}, {record['high']:.2f}]"
 
 
-def change(record: Record | None) -> str:
-    """What is left of the base's prediction: its change, with the interval of that."""
-    if record is None or record["change_low"] is None:
-        return ""
-    return f"{record['change']:+.4f} [{record['change_low']:+.3f}, {record['change_high']:+.3f}]"
+Column = tuple[str, str, str, Callable[[Record | None], str]]
+"""Head, region, metric, and how it is written."""
 
 
-def shown(table: Table, metric: str, regions: Sequence[str], cell: Callable[[Record | None], str]) -> str:
-    """One metric: rows down, regions across."""
-    lines = [["labels", "surface", *regions]]
-    for row in rows_of(table):
+def shown(table: Table, rows: Sequence[tuple[str, str, str]], columns: Sequence[Column]) -> str:
+    """Rows down, columns across."""
+    lines = [["labels", "surface", *(head for head, *_ in columns)]]
+    for row in rows:
         name = f"predicted, {row[2]}" if row[0] == "predicted" else row[0]
-        lines.append([name, row[1], *(cell(find(table, row, region, metric)) for region in regions)])
+        cells = (cell(find(table, row, region, metric)) for _, region, metric, cell in columns)
+        lines.append([name, row[1], *cells])
     return aligned_table(lines, left=2)
 
 
+def drawn(table: Table) -> list[tuple[str, str, str]]:
+    """The rows of which there are bars."""
+    return [row for row in rows_of(table) if not row[1] or (row[0] in DRAWN and row[1] in SURFACES)]
+
+
 def bars(table: Table) -> Figure:
-    """Abs Rel on reflective and on other pixels; the surfaces' projected depth and the labels made of the published."""
-    rows = [row for row in rows_of(table) if row[1] in ("", *main_surfaces(table))]
-    figure = Figure(figsize=(13, 0.28 * len(rows) + 1.2), layout="constrained")
-    for axes, region in zip(
-        np.ravel(figure.subplots(1, 3, sharey=True)), ("reflective", "non-reflective", "all"), strict=True
-    ):
-        found = [find(table, row, region, "abs_rel") for row in rows]
-        values = [np.nan if one is None else one["value"] for one in found]
-        ends = [(np.nan, np.nan) if one is None or one["low"] is None else (one["low"], one["high"]) for one in found]
-        whiskers = np.abs(np.array(ends).T - values)
-        colours = [
-            "#9e9e9e" if row[0] == "predicted" else "#5b8fb9" if row[0] == "projected" else "#37474f" for row in rows
-        ]
+    """Sq Rel by region: networks grey, projected depth blue, labels dark, those of the defaults green."""
+    rows = drawn(table)
+    figure = Figure(figsize=(13, 0.24 * len(rows) + 1), layout="constrained")
+    names = [" · ".join(filter(None, ("" if row[1] else row[2], row[0], row[1]))) for row in rows]
+    for axes, region in zip(np.ravel(figure.subplots(1, len(REGIONS), sharey=True)), REGIONS, strict=True):
+        found = [find(table, row, region, "sq_rel") for row in rows]
+        ends = [(np.nan,) * 3 if one is None else (one["value"], one["low"], one["high"]) for one in found]
+        values, low, high = np.array(ends, dtype=float).T
+        whiskers = np.clip([values - low, high - values], 0, None)
+        colours = [DEFAULT_COLOUR if row[:2] in DEFAULTS else COLOURS.get(row[0], "#37474f") for row in rows]
         axes.barh(range(len(rows)), values, xerr=whiskers, color=colours, ecolor="#999999", capsize=2)
-        axes.invert_yaxis()
-        axes.set_title(f"Abs Rel, {region}", fontsize=10)
-        axes.set_yticks(
-            range(len(rows)),
-            [" · ".join(filter(None, (row[2] if not row[1] else "", row[0], row[1]))) for row in rows],
-            fontsize=7,
-        )
+        axes.set_title(f"{region}: Sq Rel (m)", fontsize=9)
+        axes.set_yticks(range(len(rows)), names, fontsize=7)
+        axes.set_ylim(len(rows) - 0.5, -0.5)
+        axes.tick_params(axis="x", labelsize=7)
         axes.grid(axis="x", alpha=0.3)
-    return figure  # fmt: skip
-
-
-def main_surfaces(table: Table) -> list[str]:
-    """Those on which strategies were tried."""
-    return list(dict.fromkeys(row[1] for row in rows_of(table) if row[0] not in ("predicted", "projected")))
+    return figure
 
 
 def sweep_figure(table: Table) -> Figure:
@@ -125,18 +129,18 @@ def save(path: Path, figure: Figure) -> None:
 
 
 def tables_of(table: Table) -> list[str]:
-    """Everything that was measured on some rooms with some base."""
-    parts = []
-    for metric, title in TITLES.items():
-        parts += [f"**{title}**, with 95 % intervals over rooms:", shown(table, metric, REGIONS, number)]
-    parts += [
-        "**Change of Abs Rel against the prediction that the labels start from**, paired by room:",
-        shown(table, "abs_rel", REGIONS, change),
-        "**Highlights on gloss by roughness**, Sq Rel (m):",
-        shown(table, "sq_rel", ROUGHNESS, number),
+    """Every row by region, and the rows that are drawn by the roughness of what shines."""
+    columns: list[Column] = [(region, region, "sq_rel", ranged) for region in REGIONS]
+    columns += [(f"Abs Rel, {region}", region, "abs_rel", number) for region in REGIONS]
+    columns += [(f"bias, {region}", region, "bias", number) for region in REGIONS[:2]]
+    by_roughness: list[Column] = [(one, f"highlight on gloss, roughness {one}", "sq_rel", ranged) for one in BINS]
+    return [
+        "Sq Rel (m) with 95 % intervals over rooms; Abs Rel; bias (m):",
+        shown(table, rows_of(table), columns),
+        "Highlights on gloss by its roughness, Sq Rel (m):",
+        shown(table, drawn(table), by_roughness),
         f"```\n{table['card']}\n```",
     ]
-    return parts
 
 
 def merged(sources: Sequence[Path]) -> dict[str, Table]:
@@ -167,12 +171,12 @@ def main() -> None:
     *sources, out = map(Path, sys.argv[1:])
     by_name = merged(sources)
     tables = list(by_name.values())
-    save(out.with_suffix(".png"), bars(tables[0]))
-    save(out.with_name(out.stem + "_sweep.png"), sweep_figure(tables[0]))
+    save(out.with_name(f"{out.name}.png"), bars(tables[0]))
+    save(out.with_name(f"{out.name}_sweep.png"), sweep_figure(tables[0]))
     parts = []
     for name, table in by_name.items():
         parts += [f"## {name}: {len(table['scenes'])} rooms", *tables_of(table)]
-    write_text(out, "\n\n".join(parts) + "\n")
+    write_text(out.with_name(f"{out.name}_full.md"), "\n\n".join(parts) + "\n")
 
 
 if __name__ == "__main__":
