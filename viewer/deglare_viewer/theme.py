@@ -112,14 +112,20 @@ body, gradio-app {{ background: {GROUND} !important; }}
 .gradio-container > main {{ padding: 0 12px 24px !important; }}
 .dg-below h3 {{ font-size: 14px; font-weight: 600; color: {INK}; margin: 0; }}
 .tabs, .tabitem, .tabitem > .column {{ gap: 0 !important; }}
-.tabitem {{ padding: 4px 0 0 !important; border: none !important; }}
+.tabs {{ margin-top: -54px; }}
+.tabs > .tab-wrapper {{ margin-left: 92px; width: 400px; height: 42px; padding: 0; align-items: center; }}
+.tabs > .tab-wrapper .tab-container {{ height: auto; }}
+.tabs > .tab-wrapper .tab-container::after {{ display: none; }}
+.tabitem {{ padding: 6px 0 0 !important; border: none !important; }}
+#dg-studio > .html-container {{ padding: 0 11px; }}
 #dg-applying {{ align-items: center; padding: 8px 4px 0; min-height: 44px; }}
 
-#dg-head {{ align-items: center; flex-wrap: nowrap; padding: 8px 0 0; }}
+#dg-head {{ align-items: center; flex-wrap: nowrap; height: 42px; }}
 #dg-title {{ flex: 1 1 auto; min-width: 0; }}
 #dg-title h1 {{ display: inline; font-size: 18px; font-weight: 600; letter-spacing: .02em; }}
-#dg-title p {{ display: inline; color: {QUIET}; font-size: 12px; margin-left: 12px; }}
-#dg-run {{ flex: 0 0 auto; width: 280px; }}
+#dg-title p {{ display: inline; color: {QUIET}; font-size: 12px; margin-left: 416px; }}
+@media (max-width: 1240px) {{ #dg-title p {{ display: none; }} }}
+#dg-run {{ flex: 0 0 auto; width: 260px; }}
 
 .dg-quiet, .dg-quiet p, .dg-quiet li {{ color: {QUIET} !important; font-size: 12px !important; line-height: 1.45; }}
 .dg-says {{ max-width: 46em; margin: 18vh auto; font-size: 15px; line-height: 1.5; text-align: center; }}
@@ -131,6 +137,7 @@ body, gradio-app {{ background: {GROUND} !important; }}
 .dg-segments label input {{ position: absolute; opacity: 0; width: 0; height: 0; }}
 .dg-segments label span {{ margin: 0; }}
 .dg-segments label:has(:focus-visible) {{ box-shadow: inset 0 0 0 2px {ACCENT}; }}
+#dg-cards th, #dg-cards td {{ border-color: {LINE}; }}
 
 .dg-table table {{ width: 100%; border-collapse: collapse; font-size: 12.5px; font-variant-numeric: tabular-nums; }}
 .dg-table th, .dg-table td {{ padding: 5px 8px; text-align: right; white-space: nowrap; }}

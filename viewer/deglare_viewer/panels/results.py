@@ -52,7 +52,7 @@ class Results:
     def build(self, studio: Studio) -> None:
         """Two tables side by side, and the cards below them."""
         with gr.Row(equal_height=False, elem_classes="dg-below"):
-            with gr.Column(scale=1, min_width=520):
+            with gr.Column(scale=1, min_width=680):
                 gr.HTML("<h3>this run</h3>")
                 region = gr.Radio(
                     [], show_label=False, container=False, elem_id="dg-region", elem_classes="dg-segments"
@@ -61,7 +61,7 @@ class Results:
                 said = gr.Markdown(elem_classes="dg-quiet", elem_id="dg-compared")
                 with gr.Accordion("protocol", open=False):
                     card = gr.Code(show_label=False, language=None, interactive=False, container=False)
-            with gr.Column(scale=1, min_width=520):
+            with gr.Column(scale=1, min_width=680):
                 gr.HTML("<h3>the paper</h3>")
                 tables = [(table.title, table.id) for table in published().tables]
                 which = gr.Dropdown(tables, value=tables[0][1], show_label=False, container=False, elem_id="dg-which")
