@@ -13,13 +13,24 @@ if TYPE_CHECKING:
     from deglare.data.opening import open_sequence
     from deglare.data.preparing import prepare_triples as prepare
     from deglare.evaluation.comparing import evaluate
+    from deglare.footage.pipeline import video
     from deglare.fusion.labelling import label
     from deglare.networks.teachers import load_model
     from deglare.samples import open_sample, sample_scene_path
 
 __version__ = "0.1.0"
 
-__all__ = ["check", "evaluate", "label", "load_model", "open_sample", "open_sequence", "prepare", "sample_scene_path"]
+__all__ = [
+    "check",
+    "evaluate",
+    "label",
+    "load_model",
+    "open_sample",
+    "open_sequence",
+    "prepare",
+    "sample_scene_path",
+    "video",
+]
 
 _HOMES = {
     "check": ("deglare.data.check", "check_sequence"),
@@ -30,6 +41,7 @@ _HOMES = {
     "open_sequence": ("deglare.data.opening", "open_sequence"),
     "prepare": ("deglare.data.preparing", "prepare_triples"),
     "sample_scene_path": ("deglare.samples", "sample_scene_path"),
+    "video": ("deglare.footage.pipeline", "video"),
 }
 
 

@@ -33,10 +33,12 @@ def verbs() -> dict[str, Callable[..., Result]]:
     from deglare.cli.label import label
     from deglare.cli.prepare import prepare
     from deglare.cli.rooms import rooms
+    from deglare.cli.video import video
 
     return {
         "demo": demo,
         "app": app,
+        "video": video,
         "rooms": rooms,
         "check": check,
         "prepare": prepare,

@@ -98,7 +98,8 @@ def _note(
     path: Path, times_s: tuple[float, ...], wanted: VideoRequest, facts: VideoFacts, fault: str | None
 ) -> str | None:
     """A sentence where the video ends before it said it would."""
-    ends_early = len(times_s) < wanted.max_frames and times_s[-1] < WHOLE * facts.duration_s - wanted.step_s
+    end_s = facts.duration_s if wanted.end_s is None else min(wanted.end_s, facts.duration_s)
+    ends_early = len(times_s) < wanted.max_frames and times_s[-1] < WHOLE * end_s - wanted.step_s
     if fault is None and not ends_early:
         return None
     said = f" of {facts.duration_s:.1f} s" if facts.duration_s else ""

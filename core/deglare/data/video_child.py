@@ -31,8 +31,6 @@ QUALITY = 95
 SMALLEST_SIDE = 64
 TELL_EVERY = 10
 FOCAL_35MM = ("focal_length.35mm_equivalent", "focallengthin35mmfilm")
-FILM_DIAGONAL_MM = 43.27
-"""Of 24 mm x 36 mm film, to which 35 mm equivalents refer."""
 
 
 def main() -> None:
@@ -137,14 +135,14 @@ def decode(video: Any, stream: Any, request: VideoRequest, out: Path) -> dict[st
     """Write the frames that are due as JPEG; returns their times and what ended the decoding."""
     times_s: list[float] = []
     sizes: set[tuple[int, int]] = set()
-    due, fault = 0.0, None
+    due, fault = request.start_s, None
     total = max(1, request.expected)
     try:
         for number, frame in enumerate(frames_of(video, stream, request)):
             time_s = time_of(frame, number, stream)
             if number % request.every or time_s < due - 1e-6:
                 continue
-            if len(times_s) == request.max_frames:
+            if len(times_s) == request.max_frames or (request.end_s is not None and time_s >= request.end_s):
                 break
             pixels = pixels_of(frame, stream, request)
             sizes.add(pixels.shape[:2])

@@ -30,6 +30,9 @@ class VideoRequest:
     path: str
     container: str
     out: str | None = None
+    start_s: float = 0.0
+    end_s: float | None = None
+    """Frames before the start and from the end on are left out."""
     step_s: float = 0.0
     """Seconds between the frames that are wanted, 0 for every one."""
     every: int = 1

@@ -1,0 +1,1 @@
+"""An indoor clip without poses becomes a run: frames, cameras, scale, a verdict on them, depth and a mesh."""
