@@ -7,11 +7,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from apart import alone
 from excerpts import write_excerpt
 from mortal import die, die_once
+from ray_cluster import faults_on_ray
 
 from deglare.fusion import many
-from deglare.fusion.many import Job, Outcome, Recipe, label_here, label_in_processes, label_on_ray
+from deglare.fusion.many import Job, Outcome, Recipe, label_here, label_in_processes
 from deglare.fusion.settings import LabelSettings, MeshSettings
 
 RECIPE = Recipe(
@@ -55,15 +57,11 @@ def test_processes_write_the_same_labels(sources: list[Path], here: list[Path], 
 def test_ray_writes_the_same_labels_and_names_what_fails(
     sources: list[Path], here: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    ray = pytest.importorskip("ray")
+    pytest.importorskip("ray")
     paths = os.pathsep.join([str(Path(__file__).parents[1] / "support"), os.environ.get("PYTHONPATH", "")])
     monkeypatch.setenv("PYTHONPATH", paths)
     jobs = [*jobs_in(tmp_path, sources), Job(tmp_path / "nowhere", tmp_path / "lost")]
-    ray.init(num_cpus=2, log_to_driver=False, include_dashboard=False)
-    try:
-        found = faults(label_on_ray(jobs, RECIPE))
-    finally:
-        ray.shutdown()
+    found = alone(faults_on_ray, jobs, RECIPE)
     assert found["first"] is None and found["later"] is None and "nowhere" in str(found["lost"])
     for job, other in zip(jobs, here, strict=False):
         assert pixels_of(job.out) == pixels_of(other)
