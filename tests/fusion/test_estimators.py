@@ -2,7 +2,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from known_evidence import Formula
+from torch import nn
 
 from deglare.data.files import read_json, write_json
 from deglare.data.run_folder import require_plain
@@ -17,6 +19,9 @@ from deglare.fusion.estimators import (
 )
 from deglare.fusion.uncertainty import crop_spread, flip_spread
 from deglare.networks import INDOOR, depth_of
+from deglare.networks.checkpoints import save_network
+from deglare.networks.teachers import NetworkTeacher, load_model
+from deglare.training.checkpoints import Checkpoint, write_checkpoint
 from deglare.training.snapshots import load_snapshot, snapshots
 from deglare.types import Rgb
 
@@ -85,6 +90,21 @@ def test_snapshots_are_the_networks_of_their_steps(kept_run: Path) -> None:
         assert require_plain(teacher.name, "teacher") == f"step-{int(place.name)}"
         assert teacher.size_hw == (64, 96)
         np.testing.assert_allclose(teacher.predict(RGB).metres, depth_of_bias(bias), rtol=1e-4)
+
+
+def test_snapshots_of_a_training_that_started_from_another_network_have_its_encoder(tmp_path: Path) -> None:
+    teacher = load_model("monodepth2-small")  # its encoder is not the one that the name alone stands for
+    assert isinstance(teacher, NetworkTeacher)
+    save_network(teacher.network, tmp_path / "start.safetensors")
+    settings = {"network": "monodepth2-small", "encoder": None, "depth_range_m": [0.1, 10.0], "size": [96, 64]}
+    identity = {"settings": {**settings, "start": str(tmp_path / "start.safetensors")}}
+    trained = nn.ModuleDict({"network": teacher.network}).state_dict()
+    place = write_checkpoint(tmp_path / "checkpoints", Checkpoint(7, identity, trained, {"0.step": torch.tensor(7)}))
+    again = load_snapshot(place)
+    assert again.network.recipe.encoder == teacher.network.recipe.encoder is not None
+    assert np.array_equal(
+        again.predict(RGB).metres, NetworkTeacher(teacher.network, size_hw=(64, 96)).predict(RGB).metres
+    )
 
 
 def test_the_spread_of_snapshots_is_theirs_and_the_depth_is_the_teachers(kept_run: Path) -> None:

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from deglare.errors import CheckpointError, RequestError
 from deglare.networks.building import NETWORKS, build
+from deglare.networks.checkpoints import load_network
 from deglare.networks.depth_network import DepthNetwork
 from deglare.networks.disparity import MetricRange
 from deglare.networks.teachers import NetworkTeacher
@@ -43,7 +44,10 @@ def load_snapshot(place: Path) -> NetworkTeacher:
 
 
 def _network_as_in(identity: Mapping[str, object], place: Path) -> DepthNetwork:
-    """An untrained network of the recipe that a checkpoint's settings describe."""
+    """The network that a checkpoint's settings describe, with whatever weights.
+
+    A training that started from a trained network took its encoder over, which only that network's file knows.
+    """
     match identity.get("settings"):
         case {
             "network": str() as name,
@@ -54,13 +58,13 @@ def _network_as_in(identity: Mapping[str, object], place: Path) -> DepthNetwork:
             pass
         case _:
             raise CheckpointError(f"{place} does not say which network it trains: it is from another version")
-    encoder = others.get("encoder")
-    with torch.random.fork_rng(devices=[]):
-        network = build(
-            name,
-            encoder=encoder if isinstance(encoder, str) else None,
-            depth_range=MetricRange(float(nearest), float(farthest)),
-        )
+    depth_range = MetricRange(float(nearest), float(farthest))
+    encoder, start = others.get("encoder"), others.get("start")
+    if isinstance(start, str):
+        network = load_network(start, depth_range)
+    else:
+        with torch.random.fork_rng(devices=[]):
+            network = build(name, encoder=encoder if isinstance(encoder, str) else None, depth_range=depth_range)
     network.recipe = replace(network.recipe, size_hw=(height, width))
     return network
 
