@@ -1,0 +1,164 @@
+"""Annotations of a run or any other sequence: opened, and what a run knows put to use for them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import UInt8
+
+from deglare.annotation.carrying import Carried, CarryRule, DepthOf, Drawn, carry
+from deglare.annotation.frames import KnownFrames
+from deglare.annotation.masks import Surfaces
+from deglare.annotation.queue import Apart, Queued, disagreement, from_uncertainty, queue
+from deglare.annotation.store import FILE, Annotations
+from deglare.annotation.suspects import SuspectRule, suspects
+from deglare.data.files import read_depth, read_uncertainty
+from deglare.data.folders import spread
+from deglare.data.opening import open_sequence
+from deglare.data.run_folder import Manifest, RunFolder, looks_like_run, read_run
+from deglare.errors import DataError, RequestError
+from deglare.fusion.threads import in_order, usable_threads
+from deglare.progress import Progress, quiet
+from deglare.types import DepthMap, Rigid, Sequence
+
+UNSURE_QUANTILE = 0.95
+"""A run's threshold for masks to start from, without truth: the uncertainty that so much of it stays below."""
+
+FRAMES_FOR_LEVEL = 60
+
+FROM_UNCERTAINTY = "uncertainty"
+
+
+def annotations_file(root: Path) -> Path:
+    """Where the annotations of a run or sequence lie."""
+    return (root if root.is_dir() else root.parent) / FILE
+
+
+def open_annotations(
+    root: Path, sequence: Sequence | None = None, path: Path | None = None, read_only: bool = False
+) -> Annotations:
+    """Open the annotations of a run or any other sequence.
+
+    Args:
+        root: Of the run or sequence.
+        sequence: As it was opened, if it was.
+        path: Of the file, where it does not lie with the sequence.
+        read_only: Look, also in a folder that nobody may write to.
+    """
+    if sequence is None:
+        sequence = read_run(root) if looks_like_run(root) else open_sequence(root)
+    return Annotations(path or annotations_file(root), KnownFrames.of(sequence), read_only=read_only)
+
+
+def carry_frame(
+    annotations: Annotations,
+    annotator: str,
+    run: RunFolder,
+    frame: str,
+    rule: CarryRule | None = None,
+    progress: Progress = quiet,
+) -> tuple[Carried, ...]:
+    """Carry what an annotator marked in a frame to all others through the run's surface, and propose it there.
+
+    What a hand decided there stays; carried again, the new proposals take the place of those that still wait.
+    """
+    manifest = run.manifest()
+    poses = _posed(manifest)
+    if frame not in poses:
+        raise RequestError(f"frame {frame} of {run.root.name} has no pose: masks are carried between frames with poses")
+    depth_of = projected(run)
+    drawn = Drawn(annotations.state(annotator, frame).surfaces, depth_of(frame), manifest.camera, poses[frame])
+    carried = carry(drawn, {name: one for name, one in poses.items() if name != frame}, depth_of, rule, progress)
+    return propose_carried(annotations, annotator, f"frame {frame}", carried)
+
+
+def propose_carried(
+    annotations: Annotations, annotator: str, origin: str, carried: Iterable[Carried]
+) -> tuple[Carried, ...]:
+    """Offer what was carried to the annotator; the parts that say something new."""
+    found = {one.frame: one for one in carried}
+    surfaces = {name: one.surfaces for name, one in found.items()}
+    shares = {name: one.visible_share for name, one in found.items()}
+    return tuple(found[name] for name in annotations.propose(annotator, origin, surfaces, shares))
+
+
+def projected(run: RunFolder) -> DepthOf:
+    """The fused surface as each frame sees it."""
+
+    def depth_of(name: str) -> DepthMap:
+        return read_depth(run.layer("projected", name))
+
+    return depth_of
+
+
+def disagreements(run: RunFolder, progress: Progress = quiet) -> dict[str, float]:
+    """How far predicted and projected depth disagree in every frame of a run."""
+    manifest, depth_of = run.manifest(), projected(run)
+    if "mesh" not in manifest.stages:
+        raise DataError(f"{run.root.name} has no mesh yet: label it first, or tag frames in order")
+    base, names = str(manifest.stages["mesh"].settings["base"]), tuple(_posed(manifest))
+
+    def look(name: str) -> float:
+        return disagreement(read_depth(run.predicted(base, name)), depth_of(name))
+
+    found: dict[str, float] = {}
+    for name, score in zip(names, in_order(look, names, usable_threads()), strict=True):
+        found[name] = score
+        progress(len(found), len(names))
+    return found
+
+
+def next_frames(
+    annotations: Annotations,
+    run: RunFolder,
+    scores: dict[str, float] | None = None,
+    apart: Apart | None = None,
+    most: int = 200,
+) -> tuple[Queued, ...]:
+    """Frames that nobody has looked at, the most worthwhile first; ``scores`` as `disagreements` gave them."""
+    found = disagreements(run) if scores is None else scores
+    return queue(found, _posed(run.manifest()), annotations.looked_at(), apart, most)
+
+
+def unsure_level(run: RunFolder) -> float:
+    """The uncertainty in metres that most of a run stays below."""
+    names = spread(tuple(run.manifest().poses), FRAMES_FOR_LEVEL)
+    known = [
+        sigma[np.isfinite(sigma)][::16] for sigma in (read_uncertainty(run.layer("uncertainty", n)) for n in names)
+    ]
+    values = np.concatenate(known)
+    if not len(values):
+        raise DataError(f"{run.root.name} knows no uncertainty: masks to start from need two teachers")
+    return max(float(np.quantile(values, UNSURE_QUANTILE)), 1e-3)
+
+
+def start_from_uncertainty(
+    annotations: Annotations,
+    annotator: str,
+    run: RunFolder,
+    frames: Iterable[str],
+    surface: str = "glossy",
+    threshold_m: float | None = None,
+) -> tuple[str, ...]:
+    """Propose what the teachers are unsure of in some frames; the frames where there is something new."""
+    level = unsure_level(run) if threshold_m is None else threshold_m
+    masks: dict[str, Surfaces] = {
+        name: from_uncertainty(read_uncertainty(run.layer("uncertainty", name)), level, surface) for name in frames
+    }
+    return annotations.propose(annotator, FROM_UNCERTAINTY, masks)
+
+
+def suspects_of(
+    annotations: Annotations, annotator: str, run: RunFolder, frame: str, rule: SuspectRule | None = None
+) -> UInt8[np.ndarray, "h w"]:
+    """`Suspicion` codes of a frame, within what the annotator marked."""
+    path = run.layer("depth", frame)
+    if not path.is_file():
+        raise RequestError(f"frame {frame} of {run.root.name} has no true depth: nothing to suspect")
+    return suspects(read_depth(path), projected(run)(frame), annotations.state(annotator, frame).surfaces > 0, rule)
+
+
+def _posed(manifest: Manifest) -> dict[str, Rigid]:
+    return {name: pose for name, pose in manifest.poses.items() if pose is not None}
