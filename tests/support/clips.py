@@ -18,7 +18,8 @@ def write_clip(path: Path, pictures: Iterable[UInt8[np.ndarray, "h w 3"]], rate:
         stream.pix_fmt = "yuv420p"
         stream.codec_context.time_base = Fraction(1, rate)
         for number, picture in enumerate(pictures):
-            stream.height, stream.width = picture.shape[:2]
+            if number == 0:
+                stream.height, stream.width = picture.shape[:2]
             frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(picture), format="rgb24")
             frame.pts, frame.time_base = number, Fraction(1, rate)
             video.mux(stream.encode(frame))

@@ -142,6 +142,8 @@ def told(made: Made) -> Result:
         "out": str(root),
         "verdict": made.account.to_json(),
         "plan": made.plan.to_json(),
+        "fit": None if made.fitted is None else made.fitted.to_json(),
+        "alignment": None if made.aligned is None else {"before": made.aligned.before, "after": made.aligned.after},
         "shares": None if made.labelled is None else made.labelled.shares,
         "results": {name: str(root / "results" / name) for name in made.results},
         "seconds": made.seconds,

@@ -9,15 +9,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 from deglare.data.files import write_json
+from deglare.data.posed_folder import PosedFolder
 from deglare.data.run_folder import Manifest, RunFolder
 from deglare.data.video import VideoLimits, probe_video
+from deglare.footage.aligning import Aligned, aligned
 from deglare.footage.cameras import Cameras
 from deglare.footage.depth_alone import write_alone
 from deglare.footage.finding import Finding
+from deglare.footage.fit import Fitted, Fitting
 from deglare.footage.frames import Cutting, Kept
 from deglare.footage.lens import FocalStart, focal_start
 from deglare.footage.plan import Plan, planned
@@ -31,6 +34,7 @@ from deglare.footage.verdict import Account, account_of
 from deglare.footage.workplace import Identity, Workplace
 from deglare.fusion.importing import poses_of, run_camera
 from deglare.fusion.labelling import Labelled, Labelling, require_teachers
+from deglare.fusion.settings import LabelSettings
 from deglare.fusion.staging import Announce, Key, silently
 from deglare.fusion.threads import usable_threads
 from deglare.networks.teachers import Runtime
@@ -46,6 +50,10 @@ class Made:
     account: Account
     labelled: Labelled | None
     """None where no cameras are believed: then there is depth frame by frame, and no mesh."""
+    fitted: Fitted | None
+    """What became of fitting, where that was asked for."""
+    aligned: Aligned | None
+    """How depth was brought to the cameras; None where there are none."""
     results: tuple[str, ...]
     """Files below ``results``."""
     seconds: dict[str, float] = field(default_factory=dict)
@@ -110,6 +118,16 @@ def video(
             return made
 
 
+@dataclass(frozen=True)
+class Labels:
+    """What was made of the frames."""
+
+    labelled: Labelled | None
+    base: str
+    """The teacher whose depth is shown, and was mended."""
+    key: Key
+
+
 @dataclass
 class Work:
     """One clip under way."""
@@ -122,6 +140,8 @@ class Work:
     workers: Workers
     teller: Teller
     say: Callable[[str], None]
+    fitted: Fitted | None = None
+    aligned: Aligned | None = None
 
     @property
     def threads(self) -> int:
@@ -138,12 +158,20 @@ class Work:
         found, cameras = finding.find(chosen, depth, kept)
         account = self.judge(cameras, kept, focal, predicting)
         if account.believed:
-            labelled, last = self.label(found, cameras, kept, predicting)
+            made = self.label(found, cameras, kept, predicting)
         else:
-            labelled, last = None, self.alone(found, depth, kept, predicting)
-        base = self.settings.labels.base or predicting.teachers[0].name
-        results = Writing(self.place, kept, cameras, base, self.teller.stage).write(found, last)
-        return Made(self.place.run, self.plan, account, labelled, results, dict(self.teller.took))
+            made = self.alone(found, depth, kept, predicting)
+        results = Writing(self.place, kept, cameras, made.base, self.teller.stage).write(found, made.key)
+        return Made(
+            self.place.run,
+            self.plan,
+            account,
+            made.labelled,
+            self.fitted,
+            self.aligned,
+            results,
+            dict(self.teller.took),
+        )
 
     def frames(self) -> tuple[Key, Kept]:
         """Decode, and choose."""
@@ -176,18 +204,34 @@ class Work:
             self.say(line)
         return account
 
-    def label(self, found: Key, cameras: Cameras, kept: Kept, predicting: Predicting) -> tuple[Labelled, Key]:
+    def label(self, found: Key, cameras: Cameras, kept: Kept, predicting: Predicting) -> Labels:
         """The label pipeline on the believed part, and depth alone for the rest."""
-        sequence = write_posed(self.place, found, cameras, kept, self.identity.name)
+        posed, sequence = write_posed(self.place, found, cameras, kept, self.identity.name)
         self._clear_other_run(sequence)
-        run, labels = self.place.run, self.settings.labels
-        done = Labelling(run, sequence, predicting.teachers, labels, self.threads, self.teller.stage).all()
+        predicting, labels = self._fitted(posed, predicting)
+        camera, folder = sequence[0].camera, PosedFolder(self.place.root / "posed")
+        self.aligned = aligned(folder, cameras, camera, predicting.teachers, self.teller.stage)
+        self.say(self.aligned.line())
+        teachers = self.aligned.teachers
+        done = Labelling(self.place.run, sequence, teachers, labels, self.threads, self.teller.stage).all()
         believed = set(cameras.believed(kept))
         write_alone(self.place, predicting, [name for name in kept.names if name not in believed])
-        fused = run.manifest().stages["fuse"]
-        return done, Key("label", fused.settings, fused.inputs)
+        fused = self.place.run.manifest().stages["fuse"]
+        return Labels(done, labels.base or predicting.teachers[0].name, Key("label", fused.settings, fused.inputs))
 
-    def alone(self, found: Key, depth: Key, kept: Kept, predicting: Predicting) -> Key:
+    def _fitted(self, posed: Key, predicting: Predicting) -> tuple[Predicting, LabelSettings]:
+        """With a teacher that is fitted to the clip, where that was asked for and made it better."""
+        labels = self.settings.labels
+        if self.settings.fit is None:
+            return predicting, labels
+        fitting = Fitting(self.place, self.settings.fit, self.workers.runtime, self.workers.device, self.teller.stage)
+        self.fitted, teachers = fitting.fit(posed, predicting.teachers)
+        self.say(self.fitted.line())
+        names = {old.name: new.name for old, new in zip(predicting.teachers, teachers, strict=True)}
+        base = None if labels.base is None else names[labels.base]
+        return replace(predicting, teachers=teachers), replace(labels, base=base)
+
+    def alone(self, found: Key, depth: Key, kept: Kept, predicting: Predicting) -> Labels:
         """Depth frame by frame, where there are no cameras."""
         if self.place.run.has_manifest:
             self.place.clear_run()
@@ -197,7 +241,7 @@ class Work:
             self.place.ledger.begin(key, *outputs)
             write_alone(self.place, predicting, kept.names)
             self.place.ledger.finish(key)
-        return key
+        return Labels(None, self.settings.labels.base or predicting.teachers[0].name, key)
 
     def _clear_other_run(self, sequence: Sequence) -> None:
         """Remove a run that was made with other cameras."""

@@ -22,7 +22,7 @@ def run_camera_of(lens: Lens, kept: Kept) -> Camera:
     return lens.camera.resized(kept.run_hw)
 
 
-def write_posed(place: Workplace, found: Key, cameras: Cameras, kept: Kept, name: str) -> Sequence:
+def write_posed(place: Workplace, found: Key, cameras: Cameras, kept: Kept, name: str) -> tuple[Key, Sequence]:
     """Write the believed frames and open them as a sequence of that name.
 
     A lens that bends so little that nobody notices leaves the pictures as they are, to the last byte.
@@ -41,7 +41,7 @@ def write_posed(place: Workplace, found: Key, cameras: Cameras, kept: Kept, name
         folder.write_camera(run_camera_of(cameras.lens, kept))
         folder.write_poses((frame, cameras.world_T_cam[frame]) for frame in believed)
         ledger.finish(key)
-    return replace(open_sequence(folder.root), name=name)
+    return key, replace(open_sequence(folder.root), name=name)
 
 
 @dataclass(frozen=True)

@@ -93,7 +93,7 @@ class KeptTeacher:
 
     def predict(self, rgb: Rgb) -> DepthMap:
         """Read it, or predict and write it; either way depth is in whole millimetres."""
-        path = self.folder / f"{_digest(rgb)}.png"
+        path = self.folder / f"{picture_digest(rgb)}.png"
         if not path.is_file():
             write_depth(path, _metric(self.teacher.predict(rgb), self.name))
         return read_depth(path)
@@ -112,5 +112,6 @@ def _metric(depth: DepthMap | RelativeDepth, name: str) -> DepthMap:
     return depth
 
 
-def _digest(rgb: Rgb) -> str:
+def picture_digest(rgb: Rgb) -> str:
+    """What tells pictures apart."""
     return hashlib.sha256(repr(rgb.shape).encode() + np.ascontiguousarray(rgb).tobytes()).hexdigest()[:32]

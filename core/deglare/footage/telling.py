@@ -32,6 +32,7 @@ STAGES = {
     "pairs": "comparing frames",
     "cameras": "finding the camera's path",
     "fit": "fitting a network to the clip",
+    "align": "fitting depth to the camera's points",
     "frames": "writing frames",
     "predict": "predicting depth of every frame",
     "mesh": "fusing depth to a mesh",
@@ -98,7 +99,8 @@ class Teller:
         """An `Announce` for one stage."""
         began = self.clock()
         number = self.stages.index(name) + 1 if name in self.stages else self.standing.number
-        self.standing = Standing(name, number, len(self.stages), message=STAGES.get(name, name))
+        left = self._seconds_left(name, 0, 0, 0.0)
+        self.standing = Standing(name, number, len(self.stages), seconds_left=left, message=STAGES.get(name, name))
         with self.announce(name) as shown:
 
             def progress(done: int, total: int) -> None:
