@@ -12,7 +12,17 @@ from deglare.errors import RequestError
 from deglare.losses.log_depth import log_depth_over_scales
 from deglare.losses.normals import normals_loss
 from deglare.losses.reprojection import Views, reprojection_loss
-from deglare.methods import METHODS, Batch, Distill3D, Method, MethodConfig, SelfSup, SelfTeaching
+from deglare.methods import (
+    METHODS,
+    Batch,
+    Distill3D,
+    Method,
+    MethodConfig,
+    SelfSup,
+    SelfTeaching,
+    Triplet,
+    TripletDistilled,
+)
 from deglare.methods.method import DEPTH_LABEL, LabelRequest, Rates
 from deglare.networks import build, disparity_of, save_network
 from deglare.networks.depth_network import DepthNetwork
@@ -30,7 +40,17 @@ def teacher_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-@pytest.fixture(params=["selfsup", "learned pose", "self-teaching", "distill3d", "distill3d with normals"])
+@pytest.fixture(
+    params=[
+        "selfsup",
+        "learned pose",
+        "self-teaching",
+        "distill3d",
+        "distill3d with normals",
+        "triplet",
+        "distilled triplet",
+    ]
+)
 def method(request: pytest.FixtureRequest, teacher_file: Path) -> Method:
     configs: dict[str, MethodConfig] = {
         "selfsup": SelfSup(),
@@ -38,6 +58,8 @@ def method(request: pytest.FixtureRequest, teacher_file: Path) -> Method:
         "self-teaching": SelfTeaching(teacher=str(teacher_file)),
         "distill3d": Distill3D(labels="runs"),
         "distill3d with normals": Distill3D(labels="runs", normals=0.5),
+        "triplet": Triplet(warm_up=0),
+        "distilled triplet": TripletDistilled(plain=str(teacher_file), mined=str(teacher_file)),
     }
     return configs[request.param].build(network(), 0)
 
@@ -118,7 +140,7 @@ def test_self_teaching_compares_with_the_teacher_on_recorded_colours(
     method = SelfTeaching(teacher=str(teacher_file), scales=1 if scales == 1 else 4).build(network(), 0)
     method.trained.eval()
     label = network(7).eval().depth_m(batch.target)
-    torch.testing.assert_close(method.label_m(batch.target), label)
+    torch.testing.assert_close(method.teacher.depth_m(batch.target), label)
     found = method.network(batch.shown[:, 0])[:scales]
     disparities = [disparity_of(sigmoid, method.network.recipe.depth_range) for sigmoid in found]
     expected = log_depth_over_scales(disparities, label, torch.ones_like(label, dtype=torch.bool))
@@ -127,11 +149,11 @@ def test_self_teaching_compares_with_the_teacher_on_recorded_colours(
 
 def test_the_teacher_stays_as_it_is(batch: Batch, teacher_file: Path) -> None:
     method = SelfTeaching(teacher=str(teacher_file)).build(network(), 0)
-    before = {name: tensor.clone() for name, tensor in method.teacher.state_dict().items()}
+    before = {name: tensor.clone() for name, tensor in method.teacher.network.state_dict().items()}
     method.trained.train()
     method.loss(batch, 0)["loss"].backward()
-    assert all(parameter.grad is None for parameter in method.teacher.parameters())
-    assert all(torch.equal(tensor, before[name]) for name, tensor in method.teacher.state_dict().items())
+    assert all(parameter.grad is None for parameter in method.teacher.network.parameters())
+    assert all(torch.equal(tensor, before[name]) for name, tensor in method.teacher.network.state_dict().items())
 
 
 def test_a_student_equal_to_its_teacher_has_no_loss(batch: Batch, teacher_file: Path) -> None:
@@ -182,7 +204,7 @@ def test_distilling_a_teachers_prediction_is_self_teaching(batch: Batch, teacher
     distilled = Distill3D(labels="runs", layer="predicted/teacher").build(network(), 0)
     for method in (taught, distilled):
         method.trained.eval()
-    label = (taught.label_m(batch.target) * 1000).round() / 1000
+    label = (taught.teacher.depth_m(batch.target) * 1000).round() / 1000
     ours = distilled.loss(batch._replace(labels={DEPTH_LABEL: label}), 0)["loss"]
     torch.testing.assert_close(ours, taught.loss(batch, 0)["loss"], atol=1e-3, rtol=0)
 

@@ -76,7 +76,7 @@ def reprojection_loss(
     Where a disparity, a pose or K is not finite the loss is NaN, whatever the images say: torch's sampler would return
     colours for such places, and crash in its gradient on the CPU.
     """
-    if not _all_finite(*disparities, views.source_T_target, views.K):
+    if not all_finite(*disparities, views.source_T_target, views.K):
         return _undefined(views.target)
     size_hw = (views.target.shape[2], views.target.shape[3])
     target = Target.of(views.target)
@@ -134,7 +134,8 @@ def tie_break_noise(
     return TIE_BREAK * torch.randn(sources, *size_hw, generator=generator, device=generator.device)
 
 
-def _all_finite(*tensors: Tensor) -> bool:
+def all_finite(*tensors: Tensor) -> bool:
+    """Whether torch's sampler may be trusted with what these lead to."""
     return bool(torch.stack([tensor.detach().isfinite().all() for tensor in tensors]).all())
 
 

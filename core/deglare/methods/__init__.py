@@ -9,7 +9,25 @@ from deglare.methods.distill3d import Distill3D
 from deglare.methods.method import Batch, Method, MethodConfig
 from deglare.methods.self_teaching import SelfTeaching
 from deglare.methods.selfsup import SelfSup
+from deglare.methods.triplet import Triplet
+from deglare.methods.triplet_distilled import TripletDistilled
 
-METHODS: dict[str, MethodConfig] = {"selfsup": SelfSup(), "self-teaching": SelfTeaching(), "distill3d": Distill3D()}
+METHODS: dict[str, MethodConfig] = {
+    "selfsup": SelfSup(),
+    "self-teaching": SelfTeaching(),
+    "distill3d": Distill3D(),
+    "triplet": Triplet(),
+    "triplet-distilled": TripletDistilled(),
+}
 
-__all__ = ["METHODS", "Batch", "Distill3D", "Method", "MethodConfig", "SelfSup", "SelfTeaching"]
+__all__ = [
+    "METHODS",
+    "Batch",
+    "Distill3D",
+    "Method",
+    "MethodConfig",
+    "SelfSup",
+    "SelfTeaching",
+    "Triplet",
+    "TripletDistilled",
+]

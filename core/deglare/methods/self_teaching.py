@@ -7,16 +7,13 @@ from dataclasses import dataclass
 from typing import Literal
 
 import torch
-from jaxtyping import Float
 from torch import Tensor, nn
 
-from deglare.errors import RequestError
-from deglare.geometry.resizing import resize_disparity, resize_image
 from deglare.losses.log_depth import log_depth_over_scales
+from deglare.methods.frozen import Frozen
 from deglare.methods.method import Batch, Trained
 from deglare.networks.depth_network import DepthNetwork
 from deglare.networks.disparity import disparity_of
-from deglare.networks.teachers import NetworkTeacher, load_model
 
 
 @dataclass(frozen=True)
@@ -45,15 +42,7 @@ class SelfTeaching:
 
     def build(self, network: DepthNetwork, seed: int) -> SelfTaught:
         """Start a training."""
-        if not self.teacher:
-            raise RequestError("self-teaching needs a teacher: --method.teacher NETWORK.safetensors")
-        teacher = load_model(self.teacher)
-        if not isinstance(teacher, NetworkTeacher):
-            raise RequestError(
-                f"{self.teacher} is no network of ours and cannot teach during training: write its depth as labels "
-                "first"
-            )
-        return SelfTaught(nn.ModuleDict({"network": network}), self, teacher.network.requires_grad_(False))
+        return SelfTaught(nn.ModuleDict({"network": network}), self, Frozen.load(self.teacher, "--method.teacher"))
 
 
 @dataclass(eq=False)
@@ -61,11 +50,11 @@ class SelfTaught(Trained):
     """A training under way."""
 
     config: SelfTeaching
-    teacher: DepthNetwork
+    teacher: Frozen
 
     def loss(self, batch: Batch, step: int) -> Mapping[str, Tensor]:
         """The mean difference of log depth over the scales."""
-        label_m = self.label_m(batch.target)
+        label_m = self.teacher.depth_m(batch.target)
         range_m = self.network.recipe.depth_range
         disparities = [disparity_of(s.float(), range_m) for s in self.network(batch.shown[:, 0])[: self.config.scales]]
         with torch.autocast(label_m.device.type, enabled=False):
@@ -73,20 +62,12 @@ class SelfTaught(Trained):
         return {"loss": loss}
 
     @torch.no_grad()
-    def label_m(self, rgb: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "b 1 h w"]:
-        """What the teacher sees in colours as they were recorded, at its own size."""
-        self.teacher.eval()
-        size_hw = (rgb.shape[2], rgb.shape[3])
-        sigmoid = self.teacher(resize_image(rgb, self.teacher.recipe.size_hw or size_hw))[0].float()
-        return 1 / resize_disparity(disparity_of(sigmoid, self.teacher.recipe.depth_range), size_hw)
-
-    @torch.no_grad()
     def show(self, batch: Batch) -> Mapping[str, Tensor]:
         """Input, depth and label."""
         depth_m = self.network.depth_m(batch.shown[:, 0]).float()
-        return {"input": batch.shown[:, 0], "depth": depth_m, "teacher": self.label_m(batch.target)}
+        return {"input": batch.shown[:, 0], "depth": depth_m, "teacher": self.teacher.depth_m(batch.target)}
 
     def to(self, device: torch.device) -> None:
         """Move student and teacher."""
         super().to(device)
-        self.teacher.to(device)
+        self.teacher.network.to(device)
