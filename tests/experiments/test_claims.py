@@ -88,7 +88,7 @@ def test_what_is_not_measured_is_not_claimed() -> None:
 def test_the_best_way_beyond_is_held_to_all_three_aims() -> None:
     found = values({MD: 0.5, HR: 0.4, VIT: 0.3})
     found[MD, "robust"] = {"all": 0.8, "reflection": 0.34, "no-reflection": 1.01, "highlight": 0.39}
-    found[MD, "robust-near"] = {"all": 0.8, "reflection": 0.4, "no-reflection": 1.0, "highlight": 0.1}
+    found[MD, "robust-half"] = {"all": 0.8, "reflection": 0.4, "no-reflection": 1.0, "highlight": 0.1}
     claims = decided(found)
     assert claims["f"].verdict == "yes"
     assert claims["f"].facts[0].what == "robust, Reflection"

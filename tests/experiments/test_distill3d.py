@@ -58,13 +58,13 @@ def test_one_teacher_is_unsure_against_its_mirror_image_and_three_against_each_o
 
 
 def test_published_and_robust_surfaces_are_made_as_their_settings_say() -> None:
-    plan = experiment_of(choice(["distill3d", "robust", "robust-near"], scale="tiny")).plan
+    plan = experiment_of(choice(["distill3d", "robust", "robust-half"], scale="tiny")).plan
     works = [
         plan.steps[id].work
-        for id in ids(experiment_of(choice(["distill3d", "robust", "robust-near"], scale="tiny")), "surface")
+        for id in ids(experiment_of(choice(["distill3d", "robust", "robust-half"], scale="tiny")), "surface")
     ]
     meshes = [work.mesh for work in works if isinstance(work, Surface)]
-    assert meshes == [mesh_of(fusion, 2) for fusion in ("published", "robust", "robust-near")]
+    assert meshes == [mesh_of(fusion, 2) for fusion in ("published", "robust", "robust-half")]
     assert meshes[0] == replace(PUBLISHED.mesh, every=2)
     assert meshes[1] == replace(LabelSettings().mesh, every=2)
     assert meshes[2].tau == 0.35

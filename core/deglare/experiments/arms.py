@@ -13,7 +13,7 @@ SELF_SUPERVISED = "self-supervised"
 """No arm: the teacher itself."""
 
 SELF_TEACHING, DISTILLED = "self-teaching", "distill3d"
-Fusion = Literal["published", "robust", "robust-near"]
+Fusion = Literal["published", "robust", "robust-half"]
 Table = Literal["ablation", "beyond"]
 
 
@@ -86,7 +86,7 @@ _LISTED = (
     ),
     Arm("robust", "robust fusion, blended", ROBUST, "robust", everywhere=True, table="beyond"),
     Arm("robust-one", "robust fusion, one teacher", ROBUST, "robust", ensemble=False, table="beyond"),
-    Arm("robust-near", "robust fusion, tau 0.35", ROBUST, "robust-near", table="beyond"),
+    Arm("robust-half", "robust fusion, tau 0.5", ROBUST, "robust-half", table="beyond"),
     Arm("robust-both", "robust fusion, blended by gap too", Blend("both"), "robust", table="beyond"),
     Arm("robust-projected", "robust fusion, projected only", Projected(), "robust", layer="projected", table="beyond"),
     Arm(
@@ -137,7 +137,7 @@ def mesh_of(fusion: Fusion, every: int) -> MeshSettings:
     if fusion == "published":
         return replace(PUBLISHED.mesh, every=every)
     own = LabelSettings().mesh
-    return replace(own, every=every, tau=0.35 if fusion == "robust-near" else own.tau)
+    return replace(own, every=every, tau=0.5 if fusion == "robust-half" else own.tau)
 
 
 def _place(arm: Arm) -> tuple[bool, int]:
