@@ -67,7 +67,7 @@ def test_published_and_robust_surfaces_are_made_as_their_settings_say() -> None:
     assert meshes == [mesh_of(fusion, 2) for fusion in ("published", "robust", "robust-half")]
     assert meshes[0] == replace(PUBLISHED.mesh, every=2)
     assert meshes[1] == replace(LabelSettings().mesh, every=2)
-    assert meshes[2].tau == 0.35
+    assert meshes[1].tau == 0.35 and meshes[2].tau == 0.5
 
 
 def test_students_learn_the_layer_of_their_arm() -> None:
