@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -181,6 +182,30 @@ def test_a_frame_that_cannot_be_decoded_is_left_out_and_the_others_are_done(tmp_
     assert list(done.left_out) == ["005"] and "005" in done.left_out["005"] and done.frames == 11
     assert len(list((done.run.root / "fused").iterdir())) == 11
     assert len(read_run(done.run.root)) == 11
+
+
+def test_damaged_depth_leaves_out_its_frame_alone(tmp_path: Path) -> None:
+    wall = write_glare_wall(tmp_path / "wall")
+    for broken in (wall / "depth" / "000.png", wall / "regions" / "004.png"):  # the first is looked at on opening
+        broken.write_bytes(broken.read_bytes()[:60])
+    done = label(open_sequence(wall), TEACHERS, tmp_path / "run", EVERY_FRAME)
+    assert list(done.left_out) == ["000", "004"] and done.frames == 10
+    assert all("damaged or cut short" in reason for reason in done.left_out.values())
+
+
+def test_a_folder_that_turned_read_only_is_one_sentence_and_keeps_its_labels(
+    wall: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = label(open_sequence(wall), TEACHERS, tmp_path / "run", EVERY_FRAME).run
+    before = files_of(run.root)
+
+    def refused(*where: object, **how: object) -> None:
+        raise OSError(30, "Read-only file system")
+
+    monkeypatch.setattr(tempfile, "mkstemp", refused)  # not by mode bits: root may write whatever they say
+    with pytest.raises(DataError, match=r"cannot write .*Read-only file system"):
+        label(open_sequence(wall), TEACHERS, run.root, replace(EVERY_FRAME, strategy=ByDifference()))
+    assert files_of(run.root) == before
 
 
 def test_large_frames_are_made_smaller_with_their_camera(tmp_path: Path) -> None:

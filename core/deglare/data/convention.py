@@ -49,8 +49,8 @@ class DepthView:
 
     @classmethod
     def of(cls, frame: Frame) -> DepthView | None:
-        """None where the frame has no pose or no depth."""
-        depth = frame.depth()
+        """None where the frame has no pose or no depth that can be read."""
+        depth = depth_if_readable(frame)
         return None if depth is None else cls.of_depth(frame, depth)
 
     @classmethod
@@ -66,6 +66,14 @@ class DepthView:
         z = self.depth.metres[rows, columns].astype(np.float64)
         camera = self.camera
         return np.stack([(columns - camera.cx) / camera.fx * z, (rows - camera.cy) / camera.fy * z, z], axis=-1)
+
+
+def depth_if_readable(frame: Frame) -> DepthMap | None:
+    """None where there is none, and where its file is damaged: whoever needs that frame names it."""
+    try:
+        return frame.depth()
+    except DataError:
+        return None
 
 
 def depth_camera(frame: Frame, depth: DepthMap) -> Camera:
@@ -125,7 +133,7 @@ def pairs_with_motion(frames: list[Frame], count: int) -> list[tuple[DepthView, 
 
 def require_depth_unit(sequence: Sequence, samples: int = 3) -> None:
     """Raise a `DataError` where depth is in metres but stored as if in millimetres, or the reverse."""
-    maps = (frame.depth() for frame in spread([f for f in sequence if f.load_depth is not None], samples))
+    maps = map(depth_if_readable, spread([f for f in sequence if f.load_depth is not None], samples))
     typical = [float(np.median(depth.metres[depth.valid])) for depth in maps if depth is not None and depth.valid.any()]
     if typical:
         require_depth_range(float(np.median(typical)), sequence.name)

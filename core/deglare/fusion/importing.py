@@ -13,13 +13,13 @@ from jaxtyping import UInt8
 from deglare.data.drafts import ColourFile
 from deglare.data.files import read_text, write_atomically, write_depth, write_image, write_text
 from deglare.data.posed_folder import LabelFiles, PosedFolder
-from deglare.data.run_folder import RunFolder, hash_of
+from deglare.data.run_folder import LABEL_LAYERS, RunFolder, hash_of
 from deglare.errors import DataError, RequestError
 from deglare.fusion.staging import UnreadableFrameError
 from deglare.geometry.resampling import nearest_pixels, resize_labels
 from deglare.geometry.resizing import resize_image
 from deglare.networks.teachers import as_image
-from deglare.types import Camera, DepthMap, Frame, Rgb, Rigid, Sequence
+from deglare.types import Camera, DepthMap, Frame, Rgb, Rigid, Sequence, SurfaceLabels
 
 
 def run_camera(sequence: Sequence, longest_side: int) -> Camera:
@@ -76,7 +76,7 @@ def import_frame(run: RunFolder, frame: Frame, camera: Camera) -> None:
     if depth is not None:
         write_depth(run.layer("depth", frame.name), depth_seen_by(camera, depth, frame.depth_camera))
     if labels is not None:
-        PosedFolder(run.root).write_labels(frame.name, resize_labels(labels, camera.size_hw))
+        _write_labels(run, frame, labels, camera)
     _write_colour(run.color(frame.name), frame, rgb, camera)
 
 
@@ -100,10 +100,26 @@ def _write_colour(path: Path, frame: Frame, rgb: Rgb, camera: Camera) -> None:
     """JPEGs of the right size are copied as they are: coding them again would cost detail."""
     source = frame.load_rgb.path if isinstance(frame.load_rgb, ColourFile) else None
     if source is not None and source.suffix.lower() in (".jpg", ".jpeg") and rgb.shape[:2] == camera.size_hw:
-        with source.open("rb") as bytes_in:
-            write_atomically(path, lambda out: shutil.copyfileobj(bytes_in, out))
+        _copy(source, path)
         return
     write_image(path, resized_rgb(rgb, camera.size_hw))
+
+
+def _write_labels(run: RunFolder, frame: Frame, labels: SurfaceLabels, camera: Camera) -> None:
+    """Layers of a posed folder that have the right size are copied as they are: packing them again takes longest."""
+    source = frame.load_labels
+    if not isinstance(source, LabelFiles) or labels.reflective.shape != camera.size_hw:
+        PosedFolder(run.root).write_labels(frame.name, resize_labels(labels, camera.size_hw))
+        return
+    for layer in LABEL_LAYERS:
+        if (found := source.folder.layer(layer, source.name)).is_file():
+            _copy(found, run.layer(layer, frame.name))
+
+
+def _copy(source: Path, path: Path) -> None:
+    """The same bytes, whole or not at all."""
+    with source.open("rb") as bytes_in:
+        write_atomically(path, lambda out: shutil.copyfileobj(bytes_in, out))
 
 
 def resized_rgb(rgb: Rgb, size_hw: tuple[int, int]) -> UInt8[np.ndarray, "h2 w2 3"]:
