@@ -13,16 +13,12 @@ from jaxtyping import Float64, Int64
 from deglare.data.files import read_json, write_atomically, write_json
 from deglare.errors import DataError
 from deglare.footage.frames import Kept
-from deglare.geometry.poses_features import Features
+from deglare.geometry.poses_features import UNIT, Features
 from deglare.geometry.poses_judging import Verdict
 from deglare.geometry.poses_lens import Lens
 from deglare.geometry.poses_scale import DepthAgreement
 from deglare.geometry.poses_solving import Solved
 from deglare.types import Rigid
-
-UNIT = 512
-"""Descriptors are kept in 8 bits, as everybody keeps SIFT's: their entries seldom exceed one half."""
-
 
 @dataclass(frozen=True, eq=False)
 class Points:
@@ -90,17 +86,15 @@ def unmoved(kept: Kept) -> Verdict:
 
 
 def write_features(path: Path, features: Features) -> None:
-    """Places in pixels, and descriptors in 8 bits."""
+    """Places in pixels, and descriptors in 8 bits, as they came."""
     codes = np.clip(np.rint(features.descriptors * UNIT), 0, 255).astype(np.uint8)
     write_atomically(path, lambda out: np.savez(out, xy=features.xy, codes=codes))
 
 
 def read_features(path: Path) -> Features:
-    """Read back; descriptors have unit length again."""
+    """Read back, to the last bit."""
     found = _arrays(path, ("xy", "codes"))
-    descriptors = found["codes"].astype(np.float32)
-    length = np.linalg.norm(descriptors, axis=1, keepdims=True)
-    return Features(found["xy"].astype(np.float64), descriptors / np.maximum(length, np.float32(1)))
+    return Features(found["xy"], found["codes"].astype(np.float32) / np.float32(UNIT))
 
 
 def write_cameras(path: Path, points: Path, cameras: Cameras) -> None:

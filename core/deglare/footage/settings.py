@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass, field
 
 from deglare.errors import RequestError
+from deglare.fusion.estimators import Crop, Snapshots
 from deglare.fusion.settings import LabelSettings
 
 SMALLEST_MOST = 12
@@ -58,5 +59,7 @@ class VideoSettings:
             raise RequestError("--start is not negative and --seconds is more than none")
         if self.most_frames < SMALLEST_MOST:
             raise RequestError(f"{self.most_frames} frames show no room: keep at least {SMALLEST_MOST}")
+        if isinstance(self.labels.uncertainty, Crop | Snapshots):
+            raise RequestError("depth is aligned frame by frame, not crops or snapshots of it: choose ensemble or flip")
         if self.working_side < 64:
             raise RequestError(f"frames of {self.working_side} pixels show nothing: give 64 or more")

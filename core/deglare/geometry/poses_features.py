@@ -10,6 +10,9 @@ from jaxtyping import Bool, Float32, Float64, Int64, UInt8
 FAINTEST = 0.003
 """Contrast of the faintest feature, half of SIFT's own: blank walls have little more."""
 
+UNIT = 512
+"""Descriptors come in 8 bits: this is 1."""
+
 MOST = 2500
 """Features of one frame; the largest are kept."""
 
@@ -40,13 +43,13 @@ def features_of(
     import pycolmap
 
     options = pycolmap.FeatureExtractionOptions()
-    options.num_threads = 1
+    options.num_threads, options.use_gpu = 1, False
     options.sift.peak_threshold = FAINTEST
     options.sift.upright = True
     options.sift.max_num_features = most
-    keypoints, descriptors = _extractor(options).extract(np.ascontiguousarray(grey))
-    xy = np.asarray(keypoints[:, :2], dtype=np.float64) - 0.5  # its pixel centres lie at halves
-    found = Features(xy, np.ascontiguousarray(descriptors, dtype=np.float32).reshape(len(xy), -1))
+    keypoints, descriptors = _extractor(options).extract_from_uint8_array(np.ascontiguousarray(grey))
+    xy = np.array([(one.x, one.y) for one in keypoints], dtype=np.float64).reshape(-1, 2) - 0.5
+    found = Features(xy, np.asarray(descriptors.data, dtype=np.float32).reshape(len(xy), 128) / np.float32(UNIT))
     return found if ignored is None else _outside(found, ignored)
 
 
@@ -70,7 +73,7 @@ def _extractor(options):
     import pycolmap
 
     pycolmap.logging.minloglevel = 2
-    return pycolmap.Sift(options, pycolmap.Device.cpu)
+    return pycolmap.FeatureExtractor.create(options, pycolmap.Device.cpu)
 
 
 def _outside(features: Features, ignored: Bool[np.ndarray, "h w"]) -> Features:

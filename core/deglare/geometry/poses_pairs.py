@@ -56,7 +56,7 @@ def candidate_pairs(features: Sequence[Features]) -> list[tuple[int, int]]:
     """Neighbours on the path, and frames that look alike far from each other."""
     count = len(features)
     pairs = {(first, first + step) for step in STEPS for first in range(count - step)}
-    if count > FEWEST_APART:
+    if count > FEWEST_APART and any(len(one) for one in features):
         seen = signatures(features)
         likeness = seen @ seen.T
         number = np.arange(count)
