@@ -155,7 +155,7 @@ def outline(mask: Bool[np.ndarray, "h w"]) -> Bool[np.ndarray, "h w"]:
 def differences(a: Surfaces, b: Surfaces) -> tuple[Difference, ...]:
     """Patches that differ, the largest first."""
     return tuple(
-        Difference(number, _name(a[rows, columns][0]), _name(b[rows, columns][0]), len(rows), _box(rows, columns))
+        Difference(number, _name(a, rows, columns), _name(b, rows, columns), len(rows), _box(rows, columns))
         for number, (rows, columns) in enumerate(_patches(a, b))
     )
 
@@ -256,8 +256,9 @@ def _box(rows: np.ndarray, columns: np.ndarray) -> tuple[int, int, int, int]:
     return int(columns.min()), int(rows.min()), int(columns.max()), int(rows.max())
 
 
-def _name(code: int) -> str:
-    return SURFACE_NAMES.get(int(code), NOTHING)
+def _name(surfaces: Surfaces, rows: np.ndarray, columns: np.ndarray) -> str:
+    """What all pixels of a patch are."""
+    return SURFACE_NAMES.get(int(surfaces[rows[0], columns[0]]), NOTHING)
 
 
 def _frame_json(one: FrameAgreement) -> dict[str, Any]:

@@ -32,7 +32,7 @@ class Slack:
     share: float = 0.01
     """Of the depth, as a slanted surface rises within a pixel."""
 
-    def at(self, z_m: np.ndarray) -> np.ndarray:
+    def at(self, z_m: Float64[np.ndarray, "*n"]) -> Float64[np.ndarray, "*n"]:
         """In metres."""
         return self.metres + self.share * z_m
 
@@ -204,7 +204,8 @@ def _margin(drawn: Drawn, rule: CarryRule) -> float:
     deepest = (farthest + rule.slack.metres) / max(1 - rule.slack.share, 0.5)
     corner = max(camera.size_hw) / min(camera.fx, camera.fy) * 2
     half_pixel = 0.5 / min(camera.fx, camera.fy) * np.sqrt(2)
-    return (deepest - farthest + float(rule.slack.at(np.array(deepest)))) * (1 + corner) + deepest * half_pixel
+    slack = rule.slack.metres + rule.slack.share * deepest
+    return (deepest - farthest + slack) * (1 + corner) + deepest * half_pixel
 
 
 def _worth_it(found: Iterable[Carried], rule: CarryRule, total: int, progress: Progress) -> Iterable[Carried]:

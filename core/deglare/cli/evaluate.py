@@ -10,6 +10,8 @@ from typing import Annotated
 
 import tyro
 
+from deglare.annotation.importing import import_subset
+from deglare.annotation.scoring import has_excluded, on_subset, scored_on
 from deglare.cli.terminal import bar, say
 from deglare.errors import RequestError
 from deglare.evaluation import Protocol, Scene, measure, protocol_named, scenes_of
@@ -28,6 +30,7 @@ def evaluate(
     alignment: Alignment | None = None,
     averaging: Averaging | None = None,
     only: Path | None = None,
+    subset: Path | None = None,
     every: int = 1,
     unit_m: float = 0.001,
     out: Path | None = None,
@@ -46,7 +49,9 @@ def evaluate(
         uncertainty: folders of 16-bit PNGs in millimetres, one for each of ``--predicted``; gives AUSE and AURG.
         alignment: instead of the protocol's own.
         averaging: instead of the protocol's own.
-        only: text file that names a subset of frames, scene/frame or frame, one a line.
+        only: text file that names a subset of frames: scene/frame, scene frame or frame, one a line.
+        subset: an annotated subset (what deglare export subset wrote): its frames alone, its masks as regions; numbers
+            are without the truth that it excludes, and with it beside them.
         every: compare every n-th frame only.
         unit_m: metres of one step in the predicted PNGs.
         out: writes the report as .json, .csv or .md.
@@ -58,11 +63,18 @@ def evaluate(
     chosen = _protocol(protocol, alignment, averaging)
     scenes = _scenes(predicted, truth, uncertainty, unit_m) if model is None else _scenes_of_model(model, truth)
     scenes = [replace(scene, truth=scene.truth[::every]) for scene in scenes]
-    subset = () if only is None else frame_names(only)
+    marks = None if subset is None else import_subset(subset)
+    every_truth = scenes
+    if marks is not None:
+        chosen, scenes = scored_on(chosen, marks), on_subset(scenes, marks)
+    names = () if only is None else frame_names(only)
     with bar("compare") as progress:
-        meter = measure(scenes, chosen, only=subset, progress=progress)
-    report = meter.report()
+        meter = measure(scenes, chosen, only=names, progress=progress)
+    report, with_excluded = meter.report(), None
     say(report.summary())
+    if marks is not None and has_excluded(marks):
+        with_excluded = measure(on_subset(every_truth, marks, leaves_out=False), chosen, only=names).report()
+        say(f"with the truth that the subset excludes:\n{with_excluded.summary()}")
     say("\n".join(f"note: {note}" for note in report.notes))
     say(report.protocol.card())
     if out is not None:
@@ -71,7 +83,8 @@ def evaluate(
         from deglare.evaluation.picture import write_picture
 
         write_picture(picture, report, meter.worst)
-    return report.to_json()
+    beside = {} if with_excluded is None else {"with_excluded": with_excluded.to_json()}
+    return {**report.to_json(), **beside}
 
 
 def _protocol(name: str, alignment: Alignment | None, averaging: Averaging | None) -> Protocol:

@@ -64,11 +64,14 @@ def images_by_name(folder: Path) -> dict[str, Path]:
 
 
 def frame_names(path: Path) -> tuple[str, ...]:
-    """Names of a subset of frames from a text file, one a line; ``#`` starts a comment."""
-    lines = (line.split("#")[0].strip() for line in read_text(path).splitlines())
+    """Names of a subset of frames from a text file, one a line; ``#`` starts a comment.
+
+    A scene and a frame stand apart by a slash or, as the published lists have it, by a space.
+    """
+    lines = ("/".join(line.split("#")[0].split()) for line in read_text(path).splitlines())
     names = tuple(line for line in lines if line)
     if not names:
-        raise DataError(f"{path} names no frames: write scene/frame or frame, one a line")
+        raise DataError(f"{path} names no frames: write scene/frame, scene frame or frame, one a line")
     return names
 
 

@@ -52,6 +52,8 @@ class Protocol:
     seed: int = 0
     frames_sha256: str | None = None
     """Hash of the sorted names (scene/frame) that were compared."""
+    subset_sha256: str | None = None
+    """Hash of the annotated subset whose frames and masks were used, where one was."""
     version: str = ""
     command: str = ""
 
@@ -99,6 +101,7 @@ class Protocol:
             else "none",
             "AUSE, AURG": "areas of each image's curves over 50 removal steps, then the mean over images",
             "frames": f"sha256 {self.frames_sha256}" if self.frames_sha256 else "not hashed",
+            **({} if self.subset_sha256 is None else {"subset": f"sha256 {self.subset_sha256}"}),
             "version": self.version or "not recorded",
             "command": self.command or "not recorded",
         }
