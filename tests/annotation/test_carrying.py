@@ -205,5 +205,31 @@ def test_a_newer_proposal_of_one_origin_takes_the_place_of_the_older(tmp_path: P
         assert one.looked_at() == frozenset() and one.undo("ann") is None
 
 
+def test_a_hand_that_comes_before_the_decision_wins_too(tmp_path: Path) -> None:
+    size = (10, 12)
+    offered = np.full(size, 3, dtype=np.uint8)
+    with Annotations(tmp_path / "a.sqlite", KnownFrames({"f": size}, lambda name: name)) as one:
+        one.propose("ann", "frame 1", {"f": offered})
+        one.do("ann", "f", stroke({"kind": "erase", "points": [[2, 2]], "radius": 1}))
+        drawn = one.do("ann", "f", stroke(dot(8, 5, "wet", 1)))
+        (left,) = drawn.proposals
+        assert np.array_equal(left.surfaces, np.where(drawn.by_hand, 0, 3)) and drawn.by_hand.sum() == 10
+        taken = one.accept("ann", "f", left.seq)
+        assert np.array_equal(taken.surfaces, np.where(drawn.by_hand, drawn.surfaces, 3)) and not taken.proposals
+        one.undo("ann")
+        covered = one.do("ann", "f", stroke(dot(5, 5, "glass", 30)))
+        assert not covered.proposals and one.waiting("ann") == ()
+
+
+def test_all_proposals_of_one_origin_are_taken_at_once_and_taken_back_one_by_one(tmp_path: Path) -> None:
+    sizes, mask = dict.fromkeys(("f", "g", "h"), (10, 12)), np.full((10, 12), 3, dtype=np.uint8)
+    with Annotations(tmp_path / "a.sqlite", KnownFrames(sizes, lambda name: name)) as one:
+        one.propose("ann", "frame 1", dict.fromkeys(sizes, mask))
+        one.propose("ann", "uncertainty", {"g": mask - 2})
+        assert one.accept_all("ann", "frame 1", ["g", "h"]) == ("g", "h") and one.waiting("ann") == ("f", "g")
+        assert one.accept_all("ann", "frame 1") == ("f",) and one.accept_all("ann", "frame 1") == ()
+        assert one.undo("ann") == "f" and one.waiting("ann") == ("f", "g")
+
+
 def test_slack_grows_with_depth() -> None:
     assert Slack(0.05, 0.01).at(np.array([1.0, 5.0])).tolist() == pytest.approx([0.06, 0.1])

@@ -58,6 +58,16 @@ def test_a_program_killed_at_any_moment_loses_no_stroke_that_was_answered(path: 
         assert found.tag("ann", FIRST, "reflective").tag == "reflective"
 
 
+def test_a_program_killed_while_it_makes_the_file_leaves_one_that_opens(path: Path) -> None:
+    painter = start_painting(path, "ann")
+    while not path.exists():
+        assert painter.poll() is None
+    answered = kill(painter)
+    with Annotations(path, frames()) as found:
+        assert set(answered) <= set(all_seqs(found, "ann"))
+        assert found.tag("ann", FIRST, "reflective").tag == "reflective"
+
+
 def test_two_programs_that_paint_at_once_lose_nothing_of_each_other(path: Path) -> None:
     painters = {name: start_painting(path, name) for name in ("ann", "bob")}
     answered = {name: read_strokes(painter, 25) for name, painter in painters.items()}

@@ -199,6 +199,17 @@ class Annotations:
         self._require_waiting(annotator, frame, proposal)
         return self.do(annotator, frame, Action(ACCEPT, target=proposal))
 
+    def accept_all(self, annotator: str, origin: str, frames: Iterable[str] | None = None) -> tuple[str, ...]:
+        """Take every proposal of one origin that waits, in some frames or in all: one write; the frames."""
+        taken = [
+            (frame, Action(ACCEPT, target=one.seq))
+            for frame in (self.waiting(annotator) if frames is None else frames)
+            for one in self.state(annotator, frame).proposals
+            if one.origin == origin
+        ]
+        self.do_all(annotator, taken)
+        return tuple(frame for frame, _ in taken)
+
     def correct(self, annotator: str, frame: str, proposal: int, surfaces: Surfaces) -> FrameState:
         """Take the whole mask as it is mended: what differs from the proposal is decided by hand for good."""
         self._require_waiting(annotator, frame, proposal)
