@@ -202,3 +202,5 @@ def test_frames_are_kept_by_the_way_of_the_picture_and_the_sharpest_of_them() ->
     assert all(number % 3 == 0 for number in chosen.kept)
     assert set(np.diff(chosen.kept)) <= {2, 3, 4}
     assert len(chosen_frames(ways, sharpness, 12).kept) <= 12
+    assert chosen_frames(ways, sharpness, 100, 0.0).kept == tuple(range(100))
+    assert 30 < len(chosen_frames(ways, sharpness, 50, 0.0).kept) <= 50

@@ -36,6 +36,8 @@ class Footage:
     """Seconds to use after that."""
     frames: int = 240
     """At most so many frames are kept, spaced by how far the picture moves."""
+    spacing: float = 0.03
+    """How far the picture moves between kept frames, as a share of its longest side; 0 keeps every frame."""
     working_side: int = 640
     """Longest side in pixels at which cameras are found."""
 
@@ -124,6 +126,7 @@ def settings_from(footage: Footage, fitting: Fit, labels: Any) -> VideoSettings:
         start_s=footage.start,
         seconds=footage.seconds,
         most_frames=footage.frames,
+        spacing=footage.spacing,
         working_side=footage.working_side,
         labels=labels,
         fit=FitSettings(teacher=fitting.fit_teacher, steps=fitting.fit_steps) if fitting.fit else None,

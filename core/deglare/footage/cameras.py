@@ -20,6 +20,7 @@ from deglare.geometry.poses_scale import DepthAgreement
 from deglare.geometry.poses_solving import Solved
 from deglare.types import Rigid
 
+
 @dataclass(frozen=True, eq=False)
 class Points:
     """What was seen, for other tools: sightings in order of their point."""

@@ -66,6 +66,7 @@ class Cutting:
     identity: Identity
     plan: Plan
     most_frames: int
+    spacing: float
     run_side: int
     threads: int
     announce: Announce
@@ -99,7 +100,8 @@ class Cutting:
     def choose(self, decoded: Key) -> tuple[Key, Kept]:
         """Keep sharp frames that are spaced by motion; the others are removed."""
         ledger = self.place.ledger
-        key = Key.after("choose", {"most_frames": self.most_frames, "run_side": self.run_side}, decoded)
+        settings = {"most_frames": self.most_frames, "spacing": self.spacing, "run_side": self.run_side}
+        key = Key.after("choose", settings, decoded)
         outputs = (self._kept, self.place.root / "frames", self.place.root / "color")
         if ledger.is_current(key, *outputs):
             with self.announce("choose") as progress:
@@ -128,7 +130,7 @@ class Cutting:
                 sharpness.append(sharp)
                 progress(len(sharpness), len(paths))
         ways = ways_of(flows)
-        chosen = chosen_frames(ways, sharpness, self.most_frames)
+        chosen = chosen_frames(ways, sharpness, self.most_frames, self.spacing)
         working_hw = read_rgb(paths[0]).shape[:2]
         return Kept(
             names=tuple(f"{number:06d}" for number in chosen.kept),

@@ -181,6 +181,7 @@ class Work:
             self.identity,
             self.plan,
             self.settings.most_frames,
+            self.settings.spacing,
             self.settings.labels.longest_side,
             self.threads,
             self.teller.stage,
@@ -214,6 +215,7 @@ class Work:
         self.say(self.aligned.line())
         teachers = self.aligned.teachers
         done = Labelling(self.place.run, sequence, teachers, labels, self.threads, self.teller.stage).all()
+        self.place.keep_predictions([teacher.name for teacher in teachers])
         believed = set(cameras.believed(kept))
         write_alone(self.place, predicting, [name for name in kept.names if name not in believed])
         fused = self.place.run.manifest().stages["fuse"]

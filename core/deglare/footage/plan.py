@@ -10,7 +10,6 @@ from typing import Any
 from deglare.data.video_facts import VideoFacts
 from deglare.errors import RequestError
 from deglare.footage.settings import VideoSettings
-from deglare.geometry.poses_choosing import SPACING
 
 FASTEST_HZ = 30.0
 """More frames a second than this are not looked at: they differ by too little."""
@@ -103,7 +102,8 @@ def planned(
     step_s = max(1 / FASTEST_HZ, span_s / MOST_LOOKED_AT)
     rate_hz = min(facts.rate_hz or FASTEST_HZ, 1 / step_s)
     looked_at = max(1, min(math.ceil(span_s * rate_hz), MOST_LOOKED_AT))
-    kept = max(1, min(looked_at, round(span_s * TYPICAL_WAY / SPACING), settings.most_frames))
+    spacing = max(settings.spacing, 1e-6)
+    kept = max(1, min(looked_at, round(span_s * TYPICAL_WAY / spacing), settings.most_frames))
     working_hw = shrunk_to(facts.size_hw, settings.working_side)
     return Plan(
         facts=facts,

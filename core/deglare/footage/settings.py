@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from deglare.errors import RequestError
 from deglare.fusion.estimators import Crop, Snapshots
 from deglare.fusion.settings import LabelSettings
+from deglare.geometry.poses_choosing import SPACING, WIDEST_SPACING
 
 SMALLEST_MOST = 12
 """Fewer kept frames than this can never be believed."""
@@ -43,6 +44,8 @@ class VideoSettings:
     """What comes later than this after the start is left out."""
     most_frames: int = 240
     """At most so many frames are kept."""
+    spacing: float = SPACING
+    """How far the picture moves between kept frames, as a share of its longest side; 0 keeps every frame."""
     working_side: int = 640
     """Longest side in pixels at which cameras are found."""
     labels: LabelSettings = field(default_factory=LabelSettings)
@@ -59,6 +62,8 @@ class VideoSettings:
             raise RequestError("--start is not negative and --seconds is more than none")
         if self.most_frames < SMALLEST_MOST:
             raise RequestError(f"{self.most_frames} frames show no room: keep at least {SMALLEST_MOST}")
+        if not 0 <= self.spacing <= WIDEST_SPACING:
+            raise RequestError(f"a spacing of {self.spacing:g} is out of range: give 0 to {WIDEST_SPACING:g}")
         if isinstance(self.labels.uncertainty, Crop | Snapshots):
             raise RequestError("depth is aligned frame by frame, not crops or snapshots of it: choose ensemble or flip")
         if self.working_side < 64:

@@ -21,6 +21,7 @@ from __future__ import annotations
 
 import hashlib
 import shutil
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -125,6 +126,12 @@ class Workplace:
         for name in ("fused", "source"):
             remove(self.run.root / name)
         remove(self.results)
+
+    def keep_predictions(self, teachers: Sequence[str]) -> None:
+        """Remove what other teachers predicted, when others were asked."""
+        for folder in (self.run.root / "predicted").iterdir():
+            if folder.name not in teachers:
+                remove(folder)
 
     def _known(self) -> dict[str, Any]:
         try:

@@ -13,7 +13,7 @@ from deglare.geometry.poses_flow import Flow
 SPACING = 0.03
 """Way of the picture between kept frames, as a share of the longest side."""
 
-WIDEST_SPACING = 0.1
+NARROWEST_SPACING, WIDEST_SPACING = 0.003, 0.1
 """Frames further apart share too little."""
 
 SLACK = 0.3
@@ -43,14 +43,15 @@ def ways_of(flows: Sequence[Flow]) -> Float64[np.ndarray, " f"]:
     return np.concatenate([[0.0], np.cumsum(steps)])
 
 
-def chosen_frames(ways: Float64[np.ndarray, " f"], sharpness: Sequence[float], most: int) -> Chosen:
-    """Frames spaced by the way of the picture, wider where there would be more than ``most``."""
-    spacing = SPACING
+def chosen_frames(
+    ways: Float64[np.ndarray, " f"], sharpness: Sequence[float], most: int, spacing: float = SPACING
+) -> Chosen:
+    """Frames spaced by the way of the picture, wider where there would be more than ``most``; 0 keeps every frame."""
     while True:
         kept = _spaced(ways, sharpness, spacing)
         if len(kept) <= most or spacing >= WIDEST_SPACING:
             return Chosen(tuple(kept[:most]), spacing, len(kept) > most)
-        spacing = min(spacing * max(1.1, len(kept) / most), WIDEST_SPACING)
+        spacing = min(max(spacing, NARROWEST_SPACING) * max(1.1, len(kept) / most), WIDEST_SPACING)
 
 
 def _spaced(ways: Float64[np.ndarray, " f"], sharpness: Sequence[float], spacing: float) -> list[int]:

@@ -1,0 +1,269 @@
+"""A video without poses: our cameras against pycolmap's own, and depth against truth.
+
+    python tests/bench/video.py [--only lounge room] [--skip-baseline] [--shared DIR] [--threads 2] [--keep DIR]
+                                [--json]
+
+Sequences with known poses and measured depth are made into clips (H.264, ten frames a second) and given to
+``deglare video`` as if nothing were known about them: no pose, no focal length, no depth. ``lounge`` and ``kitchen``
+are real and lie beside the checkout, ``room`` is the bundled scene, ``house`` is a phone's clip of 23 s of which 20 are
+used and of which no truth is known: it gives the seconds of each stage. The baseline gets the frames themselves, all of
+them and in order, and does with them what pycolmap does by default: SIFT, exhaustive matching, its incremental mapper.
+Both run in processes of their own; seconds are of the CPU, of all threads together.
+
+Both look at every frame (``--spacing 0``). Ours counts the frames whose cameras it believes, the baseline those of its
+largest model. Position and rotation are compared after one
+similarity alignment of the whole path. ``scale`` is what that multiplies our metres with, 1 is right; the baseline has
+no metres. Depth is compared in every frame with a camera, as it is and after one scale for the whole clip.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import av
+import numpy as np
+
+from deglare import open_sample, open_sequence
+from deglare.data.files import read_depth, read_json, write_image
+from deglare.data.run_folder import RunFolder
+from deglare.types import DepthMap, Rigid, Sequence
+
+SHARED = Path(__file__).resolve().parents[3] / "shared" / "data"
+CLIPS: dict[str, Callable[[Path], Sequence]] = {
+    "lounge": lambda shared: open_sequence(shared / "hololens_lounge_a"),
+    "kitchen": lambda shared: open_sequence(shared / "sevenscenes_redkitchen"),
+    "room": lambda shared: open_sample(),
+}
+HOUSE, HOUSE_S = Path("video") / "house_tile_floor_walk.mp4", 20
+RATE_HZ = 10
+Poses = Mapping[int, Rigid]
+"""``world_T_cam`` by number of the frame in the sequence."""
+
+
+@dataclass(frozen=True)
+class Path3D:
+    """How far cameras are from the true ones."""
+
+    frames: int
+    median_cm: float
+    worst_cm: float
+    median_deg: float
+    scale: float
+
+
+def write_clip(sequence: Sequence, path: Path) -> None:
+    """All frames as H.264 without loss of note; sides are made even."""
+    with av.open(str(path), "w") as video:
+        stream: Any = video.add_stream("libx264", rate=RATE_HZ, options={"crf": "12", "preset": "fast"})
+        stream.pix_fmt = "yuv420p"
+        for number, frame in enumerate(sequence):
+            rgb = frame.rgb()
+            rgb = np.ascontiguousarray(rgb[: rgb.shape[0] // 2 * 2, : rgb.shape[1] // 2 * 2])
+            if number == 0:
+                stream.height, stream.width = rgb.shape[:2]
+            picture = av.VideoFrame.from_ndarray(rgb, format="rgb24")
+            picture.pts, picture.time_base = number, Fraction(1, RATE_HZ)
+            video.mux(stream.encode(picture))
+        video.mux(stream.encode(None))
+
+
+def cpu_of(command: list[str]) -> tuple[str, float, float]:
+    """What a process prints, its seconds of CPU with its children's, and those on the clock."""
+    before, began = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
+    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    cpu_s = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    return done.stdout, cpu_s, time.perf_counter() - began
+
+
+def ours(clip: Path, run: Path, threads: int, words: tuple[str, ...] = ()) -> tuple[dict[str, Any], float, float]:
+    """``deglare video`` with its defaults but for some words."""
+    command = [sys.executable, "-m", "deglare", "video", str(clip), "--out", str(run), "--threads", str(threads)]
+    printed, cpu_s, clock_s = cpu_of([*command, *words, "--json"])
+    return json.loads(printed), cpu_s, clock_s
+
+
+def our_poses(run: Path, believed: list[str]) -> Poses:
+    """Of the frames that are believed; a frame is named by its number."""
+    found: Any = read_json(run / "video" / "poses.json")
+    return {int(name): np.array(found["world_T_cam"][name]) for name in believed}
+
+
+def baseline(sequence: Sequence, folder: Path) -> tuple[Poses, float, float]:
+    """All frames through pycolmap as it comes, in a process of its own."""
+    for number, frame in enumerate(sequence):
+        write_image(folder / "images" / f"{number:06d}.png", frame.rgb())
+    printed, cpu_s, clock_s = cpu_of([sys.executable, __file__, "--baseline-alone", str(folder)])
+    found = json.loads(printed.splitlines()[-1])
+    return {int(name): np.array(pose) for name, pose in found.items()}, cpu_s, clock_s
+
+
+def baseline_alone(folder: Path) -> None:
+    """Print the poses of the largest model."""
+    import pycolmap
+
+    pycolmap.logging.minloglevel = 2
+    images, database = folder / "images", folder / "database.db"
+    names = sorted(path.name for path in images.iterdir())
+    pycolmap.extract_features(database, images, image_names=names, camera_mode=pycolmap.CameraMode.SINGLE)
+    pycolmap.match_exhaustive(database)
+    (folder / "models").mkdir()
+    models = pycolmap.incremental_mapping(database, images, folder / "models").values()
+    poses = {}
+    for image in max(models, key=lambda model: model.num_reg_images()).images.values() if models else ():
+        pose = np.eye(4)
+        pose[:3] = image.cam_from_world().inverse().matrix()
+        poses[str(int(Path(image.name).stem))] = pose.tolist()
+    print(json.dumps(poses))
+
+
+def compared(found: Poses, sequence: Sequence) -> Path3D:
+    """After one similarity alignment."""
+    numbers = sorted(found)
+    truth = np.stack([sequence[number].world_T_cam for number in numbers])  # type: ignore[arg-type]
+    poses = np.stack([found[number] for number in numbers])
+    scale, rotation, shift = similarity(poses[:, :3, 3], truth[:, :3, 3])
+    off_cm = 100 * np.linalg.norm(scale * poses[:, :3, 3] @ rotation.T + shift - truth[:, :3, 3], axis=1)
+    turned = np.einsum("ij,njk,nlk->nil", rotation, poses[:, :3, :3], truth[:, :3, :3])
+    angles = np.degrees(np.arccos(np.clip((np.trace(turned, axis1=1, axis2=2) - 1) / 2, -1, 1)))
+    return Path3D(len(numbers), float(np.median(off_cm)), float(off_cm.max()), float(np.median(angles)), float(scale))
+
+
+def similarity(points: np.ndarray, truth: np.ndarray) -> tuple[float, np.ndarray, np.ndarray]:
+    """Scale, rotation and shift that bring points to the truth (Umeyama)."""
+    centred, wanted = points - points.mean(0), truth - truth.mean(0)
+    u, singular, vt = np.linalg.svd(wanted.T @ centred / len(points))
+    signs = np.array([1, 1, np.sign(np.linalg.det(u @ vt))])
+    rotation = u @ np.diag(signs) @ vt
+    scale = float((singular * signs).sum() / (centred**2).sum(1).mean())
+    return scale, rotation, truth.mean(0) - scale * rotation @ points.mean(0)
+
+
+def depth_error(run: RunFolder, layer: str, believed: list[str], sequence: Sequence) -> tuple[float, float]:
+    """Abs Rel over believed frames as depth is, and after one scale for all of them; the mean over frames."""
+    ratios = []
+    for name in believed:
+        truth = sequence[int(name)].depth()
+        path = run.root / layer / f"{name}.png"
+        if truth is not None and path.is_file():
+            ratios.append(ratios_of(read_depth(path), truth))
+    scale = float(np.median(np.concatenate(ratios)))
+    as_it_is = float(np.mean([np.abs(ratio - 1).mean() for ratio in ratios]))
+    return as_it_is, float(np.mean([np.abs(ratio / scale - 1).mean() for ratio in ratios]))
+
+
+def ratios_of(depth: DepthMap, truth: DepthMap) -> np.ndarray:
+    """Depth over truth up to 10 m, at the nearest pixel of the truth."""
+    height, width = depth.size_hw
+    rows = ((np.arange(height) + 0.5) * truth.size_hw[0] / height).astype(int)
+    columns = ((np.arange(width) + 0.5) * truth.size_hw[1] / width).astype(int)
+    wanted = truth.metres[np.ix_(rows, columns)]
+    known = truth.valid[np.ix_(rows, columns)] & depth.valid & (wanted > 0.1) & (wanted < 10)
+    return depth.metres[known] / wanted[known]
+
+
+def told(label: str, found: Path3D, total: int, cpu_s: float, clock_s: float) -> None:
+    """One line of the table."""
+    print(
+        f"{label:<18}{found.frames:4d}/{total:<4d}{found.median_cm:8.1f}{found.worst_cm:8.1f}{found.median_deg:8.2f}"
+        f"{found.scale:8.3f}{cpu_s:9.0f}{clock_s:9.0f}",
+        flush=True,
+    )
+
+
+def measured(name: str, options: argparse.Namespace, folder: Path) -> dict[str, Any]:
+    """One sequence, ours and then the baseline."""
+    sequence = CLIPS[name](options.shared)
+    clip = folder / f"{name}.mp4"
+    write_clip(sequence, clip)
+    result, cpu_s, clock_s = ours(clip, folder / name, options.threads, ("--spacing", "0"))
+    verdict = result["verdict"]
+    believed: list[str] = verdict["believed"]
+    line: dict[str, Any] = {
+        "frames": len(sequence),
+        "kept": verdict["frames"],
+        "cpu_s": cpu_s,
+        "seconds": result["seconds"],
+        "focal_px": verdict["focal"] and verdict["focal"]["px"],
+        "true_focal_px": sequence[0].camera.fx,
+        "scale_spread": verdict["scale"] and verdict["scale"]["spread"],
+    }
+    if believed:
+        path = compared(our_poses(folder / name, believed), sequence)
+        told(f"{name}, ours", path, len(sequence), cpu_s, clock_s)
+        line["ours"] = vars(path)
+        for layer in (f"predicted/{verdict['scale']['teachers'][0]}", "projected", "fused"):
+            as_it_is, after = depth_error(RunFolder(folder / name), layer, believed, sequence)
+            print(f"  {layer:<28} abs rel {as_it_is:.3f} as it is, {after:.3f} after one scale")
+            line[layer] = {"abs_rel": as_it_is, "abs_rel_scaled": after}
+    if not options.skip_baseline:
+        poses, base_s, base_clock_s = baseline(sequence, folder / f"{name}-baseline")
+        line["baseline_cpu_s"] = base_s
+        if len(poses) > 2:
+            path = compared(poses, sequence)
+            told(f"{name}, pycolmap", path, len(sequence), base_s, base_clock_s)
+            line["baseline"] = vars(path)
+        print(f"  seconds of CPU, all of pycolmap's over all of ours, depth and mesh included: {base_s / cpu_s:.1f}")
+        print(f"  and over those of our cameras alone: {base_s / cameras_s(result['seconds'], cpu_s):.1f}")
+    return line
+
+
+def cameras_s(seconds: Mapping[str, float], cpu_s: float) -> float:
+    """CPU of the stages that pycolmap has too, by their share of the clock."""
+    wanted = sum(seconds.get(stage, 0.0) for stage in ("decode", "choose", "depth", "features", "pairs", "cameras"))
+    return cpu_s * wanted / max(sum(seconds.values()), 1e-9)
+
+
+def stages(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
+    """Seconds by stage for 20 s of a phone's clip."""
+    words = ("--seconds", str(HOUSE_S))
+    result, cpu_s, clock_s = ours(options.shared / HOUSE, folder / "house", options.threads, words)
+    verdict, planned = result["verdict"], result["plan"]["seconds"]
+    print(f"house, {HOUSE_S} s: {verdict['headline']}; {cpu_s:.0f} s of CPU, {clock_s:.0f} s on the clock")
+    for stage, seconds in result["seconds"].items():
+        print(f"  {stage:<10}{seconds:8.1f} s{planned.get(stage, 0.0):8.1f} s planned")
+    return {"cpu_s": cpu_s, "clock_s": clock_s, "seconds": result["seconds"], "verdict": verdict["headline"]}
+
+
+def main() -> None:
+    """Run what was asked for and print the table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--only", nargs="+", choices=[*CLIPS, "house"], default=[*CLIPS, "house"])
+    parser.add_argument("--skip-baseline", action="store_true")
+    parser.add_argument("--shared", type=Path, default=SHARED)
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--keep", type=Path, help="where clips and runs stay; a folder that is removed if not given")
+    parser.add_argument("--baseline-alone", type=Path, help=argparse.SUPPRESS)
+    parser.add_argument("--json", action="store_true")
+    options = parser.parse_args()
+    if options.baseline_alone is not None:
+        baseline_alone(options.baseline_alone)
+        return
+    with tempfile.TemporaryDirectory() as removed:
+        folder = options.keep or Path(removed)
+        folder.mkdir(parents=True, exist_ok=True)
+        print("                     frames  med cm  max cm     deg   scale    CPU s  clock s")
+        found = {name: measured(name, options, folder) for name in options.only if name in CLIPS}
+        if "house" in options.only:
+            found["house"] = stages(options, folder)
+    if options.json:
+        ours_s = sum(one["cpu_s"] for one in found.values() if "baseline_cpu_s" in one)
+        theirs_s = sum(one.get("baseline_cpu_s", 0.0) for one in found.values())
+        ratio = theirs_s / ours_s if ours_s else None
+        line = {"name": "video", "ratio": ratio, "ours": ours_s, "baseline": theirs_s, "unit": "s", "clips": found}
+        print(json.dumps(line))
+
+
+if __name__ == "__main__":
+    main()
