@@ -1,5 +1,6 @@
 /**
- * The keyboard. Keys act wherever the focus is on the page, except in a field, a list or a dialog of someone else.
+ * The keyboard. Keys act wherever the focus is on the page, except in a field, a list or a dialog of someone else; on
+ * somebody else's page only where the focus is in the element.
  */
 
 import {PANES} from './view.js';
@@ -53,7 +54,7 @@ export function attachKeys(studio) {
     if (event.key.startsWith('Arrow') && target.closest(OWN_ARROWS)) return false;
     if (event.key === ' ' && target.closest('button, a, summary, [role=button], [role=tab]')) return false;
     const root = target.closest('.deglare-studio');
-    return root ? root === element : isNearest(element);
+    return root ? root === element : !studio.isGuest && isNearest(element);
   }
 
   document.addEventListener(
@@ -71,6 +72,12 @@ export function attachKeys(studio) {
 
   // A button that was clicked gives the keyboard back, so that space plays and does not press it again
   element.addEventListener('click', (event) => event.detail > 0 && event.target.closest('button')?.blur(), {signal});
+
+  // What was clicked in a guest has let go of the focus by now: it stays in here, or the keys would be the page's
+  if (studio.isGuest) {
+    const isOutside = () => !element.contains(document.activeElement);
+    element.addEventListener('click', () => isOutside() && element.focus({preventScroll: true}), {signal});
+  }
 }
 
 /** With several studios on a page, keys go to the one under the pointer. */

@@ -48,23 +48,25 @@ const ADDRESS_MS = 250;
  * @property {(strategy: string) => number} mostAlpha where the slider of a strategy ends
  * @property {() => ?Object} compared manifest of the other run
  * @property {(x: number, y: number) => ?string} regionAt
+ * @property {boolean} isGuest whether the page is somebody else's
  */
 
 /**
  * Build the studio into an element.
  *
  * @param {HTMLElement} element
- * @param {{source: Object, view?: import('./view.js').View, onEvent?: (event: Object) => void, address?: boolean}}
- *   options `address` keeps the page's address in step with the view
+ * @param {{source: Object, view?: import('./view.js').View, onEvent?: (event: Object) => void, address?: boolean,
+ *   isGuest?: boolean}} options `address` keeps the page's address in step with the view; a guest on somebody else's page
+ *   takes keys only while it has the focus, and its host brings the style sheet
  * @returns {Promise<{set: Function, reload: Function, destroy: Function, view: () => import('./view.js').View,
  *   state: Object}>} also as `element.studio`
  */
-export async function mount(element, {source, view = {}, onEvent = () => {}, address = false}) {
+export async function mount(element, {source, view = {}, onEvent = () => {}, address = false, isGuest = false}) {
   element.studio?.destroy();
   const ending = new AbortController();
   const root = h(
     'div',
-    {class: 'deglare-studio', 'aria-busy': 'true'},
+    {class: 'deglare-studio', 'aria-busy': 'true', tabindex: isGuest && -1},
     h('p', {class: 'opening'}, 'Opening the run …'),
   );
   element.replaceChildren(root);
@@ -79,9 +81,9 @@ export async function mount(element, {source, view = {}, onEvent = () => {}, add
 
   let handle = null;
   try {
-    const [manifest] = await Promise.all([source.manifest(), loadStyle()]);
+    const [manifest] = await Promise.all([source.manifest(), isGuest || loadStyle()]);
     if (ending.signal.aborted) return stub;
-    handle = build(root, {source, manifest, view, onEvent, address, ending, end});
+    handle = build(root, {source, manifest, view, onEvent, address, isGuest, ending, end});
     element.studio = handle;
     return handle;
   } catch (error) {
@@ -94,7 +96,7 @@ export async function mount(element, {source, view = {}, onEvent = () => {}, add
 }
 
 /** Everything, once the manifest is there. */
-function build(root, {source, manifest, view, onEvent, address, ending, end}) {
+function build(root, {source, manifest, view, onEvent, address, isGuest, ending, end}) {
   const {signal} = ending;
   const begun = fromView(view, manifest);
   const isPlain = !view.frame;
@@ -109,6 +111,7 @@ function build(root, {source, manifest, view, onEvent, address, ending, end}) {
     manifest,
     store,
     signal,
+    isGuest,
     beat: createBeat(signal),
     tell: (event) => onEvent(event),
     compared: () => studio.live.compared()?.manifest ?? null,
