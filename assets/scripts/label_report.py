@@ -27,6 +27,7 @@ SURFACES = (
     "robust, every 10",
     "robust tau 0.35, every 3",
     "robust certainty of three tau 0.35, every 3",
+    "robust certainty of crops tau 0.35, every 3",
     "robust certainty of flips tau 0.35, every 3",
 )
 DRAWN = ("projected", "uncertainty 0.4 m", "difference", "multiview", "blend", "blend-gap")

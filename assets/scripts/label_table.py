@@ -27,7 +27,7 @@ from deglare.evaluation.meter import Meter
 from deglare.evaluation.protocol import protocol_named
 from deglare.evaluation.regions import regions_of
 from deglare.evaluation.tally import ALL_METRICS, Tally
-from deglare.fusion.estimators import Ensemble, Flip
+from deglare.fusion.estimators import UNCERTAINTIES
 from deglare.fusion.evidence import Evidence, Neighbour
 from deglare.fusion.labelling import label
 from deglare.fusion.levels import levels_of
@@ -64,7 +64,8 @@ class Surface:
 
     mesh: MeshSettings
     certainty: str = "ensemble"
-    """Whose uncertainty it and the strategies look at: that of the three networks, or of the base's mirror image."""
+    """Whose uncertainty it and the strategies look at: that of the three networks, or of the base and its mirror image
+    or crops."""
     strategies: Mapping[str, Strategy] = field(default_factory=lambda: FUSED)
     is_swept: bool = False
 
@@ -95,6 +96,7 @@ def surfaces() -> dict[str, Surface]:
         ),
         "robust certainty of flips, every 3": Surface(weighed, "flip", few),
         "robust certainty of flips tau 0.35, every 3": Surface(replace(weighed, tau=0.35), "flip", few),
+        "robust certainty of crops tau 0.35, every 3": Surface(replace(weighed, tau=0.35), "crop", few),
         "robust, every 1": Surface(replace(robust, every=1), strategies={}),
         "robust no weights, every 3": Surface(replace(robust, weights="none"), strategies={}),
         "robust clip 0.3 m, every 3": Surface(
@@ -135,11 +137,12 @@ class Job:
 
     def run(self, surface: Surface) -> RunFolder:
         """Bring a run up to date with a surface: networks work once, later stages as often as they differ."""
-        alone = surface.certainty == "flip"
-        folder = f"flip-{self.base}" if alone else "ensemble"
+        alone = surface.certainty != "ensemble"
+        folder = f"{surface.certainty}-{self.base}" if alone else "ensemble"
         teachers = [teacher(name) for name in ((self.base,) if alone else TEACHERS)]
-        kind = Flip() if alone else Ensemble()
-        settings = LabelSettings(uncertainty=kind, base=self.base, mesh=surface.mesh, strategy=Projected())
+        settings = LabelSettings(
+            uncertainty=UNCERTAINTIES[surface.certainty], base=self.base, mesh=surface.mesh, strategy=Projected()
+        )
         return label(self.sequence, teachers, self.work / folder / self.sequence.name, settings, threads=1).run
 
     def evidence(self, run: RunFolder) -> dict[str, Evidence]:

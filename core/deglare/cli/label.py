@@ -59,8 +59,8 @@ def label(
             predicted or projected.
         alpha: The threshold of the strategy: metres of uncertainty, or a share of depth.
         quantile: Instead of alpha, the share of pixels that stay below the threshold: chosen without truth.
-        uncertainty: How sure depth is: the spread of the teachers (ensemble), or of one against itself in the mirror
-            (flip) or through crops (crop).
+        uncertainty: How sure depth is: the spread of the teachers (ensemble), or of one against itself through crops
+            (crop) or in the mirror (flip: two looks at a frame, not five). auto is ensemble, and crop for one teacher.
         published: Fuse as the paper does: truncation 1 m, every vote alike, threshold 0.4 m.
         every: Every n-th frame is fused; 3, and 10 as published.
         voxel: Size of a voxel in metres.

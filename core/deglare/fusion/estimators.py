@@ -60,7 +60,10 @@ class Flip:
 
 @dataclass(frozen=True)
 class Crop:
-    """A network against itself through four crops: `crop_spread`. Five times the time of a prediction."""
+    """A network against itself through four crops: `crop_spread`. Five times the time of a prediction.
+
+    Of what one network alone can say, this points best at its errors.
+    """
 
     share: float = CROP_SHARE
     """Sides of a crop, as a share of the frame's."""
