@@ -222,7 +222,8 @@ def test_a_hand_that_comes_before_the_decision_wins_too(tmp_path: Path) -> None:
 
 
 def test_all_proposals_of_one_origin_are_taken_at_once_and_taken_back_one_by_one(tmp_path: Path) -> None:
-    sizes, mask = dict.fromkeys(("f", "g", "h"), (10, 12)), np.full((10, 12), 3, dtype=np.uint8)
+    sizes: dict[str, tuple[int, int]] = {"f": (10, 12), "g": (10, 12), "h": (10, 12)}
+    mask = np.full((10, 12), 3, dtype=np.uint8)
     with Annotations(tmp_path / "a.sqlite", KnownFrames(sizes, lambda name: name)) as one:
         one.propose("ann", "frame 1", dict.fromkeys(sizes, mask))
         one.propose("ann", "uncertainty", {"g": mask - 2})

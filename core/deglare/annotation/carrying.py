@@ -143,14 +143,15 @@ def visible_share(
 
 def nearest_pixels(
     at_cam: Float64[np.ndarray, "*n 3"], camera: Camera
-) -> tuple[Int64[np.ndarray, "*n"], Int64[np.ndarray, "*n"], np.ndarray]:
+) -> tuple[Int64[np.ndarray, "*n"], Int64[np.ndarray, "*n"], Bool[np.ndarray, "*n"]]:
     """Rows, columns and whether they lie in the image; 0 where they do not."""
-    xy = np.floor(camera.project(at_cam) + 0.5)
+    x, y, z = (at_cam[..., axis] for axis in range(3))
     height, width = camera.size_hw
-    with np.errstate(invalid="ignore"):
-        inside = (at_cam[..., 2] > 0) & np.all((xy >= 0) & (xy < (width, height)), axis=-1)
-    columns, rows = (np.where(inside, xy[..., axis], 0).astype(np.int64) for axis in (0, 1))
-    return rows, columns, inside
+    with np.errstate(divide="ignore", invalid="ignore"):
+        columns = np.floor(x / z * camera.fx + camera.cx + 0.5)
+        rows = np.floor(y / z * camera.fy + camera.cy + 0.5)
+        inside = (z > 0) & (columns >= 0) & (columns < width) & (rows >= 0) & (rows < height)
+    return np.where(inside, rows, 0).astype(np.int64), np.where(inside, columns, 0).astype(np.int64), inside
 
 
 def _seen_marks(drawn: Drawn, depth: DepthMap, world_T_cam: Rigid, window: Window, slack: Slack) -> Surfaces:
@@ -163,10 +164,12 @@ def _seen_marks(drawn: Drawn, depth: DepthMap, world_T_cam: Rigid, window: Windo
     rows, columns = np.divmod(chosen, seen.shape[1])
     metres = depth.metres[part].ravel()[chosen].astype(np.float64)
     at_cam = _unprojected(rows + window.top, columns + window.left, metres, camera)
-    at_drawn = at_cam @ drawn_T_cam[:3, :3].T + drawn_T_cam[:3, 3]
+    at_drawn = (drawn_T_cam[:3, :3] @ at_cam.T + drawn_T_cam[:3, 3:]).T
     rows, columns, inside = nearest_pixels(at_drawn, camera)
-    marks, z = drawn.surfaces[rows, columns], at_drawn[:, 2]
-    same = drawn.depth.valid[rows, columns] & (np.abs(drawn.depth.metres[rows, columns] - z) <= slack.at(z))
+    places = rows * camera.size_hw[1] + columns
+    marks, z = drawn.surfaces.ravel().take(places), at_drawn[:, 2]
+    same = np.abs(drawn.depth.metres.ravel().take(places) - z) <= slack.at(z)
+    same &= drawn.depth.valid.ravel().take(places)
     kept = inside & same & (marks > 0)
     seen.ravel()[chosen[kept]] = marks[kept]
     return seen
@@ -218,5 +221,8 @@ def _worth_it(found: Iterable[Carried], rule: CarryRule, total: int, progress: P
 def _unprojected(
     rows: Int64[np.ndarray, " n"], columns: Int64[np.ndarray, " n"], metres: Float64[np.ndarray, " n"], camera: Camera
 ) -> Float64[np.ndarray, "n 3"]:
-    x, y = (columns - camera.cx) / camera.fx, (rows - camera.cy) / camera.fy
-    return np.stack([x * metres, y * metres, metres], axis=1)
+    points = np.empty((3, len(metres)))
+    np.multiply((columns - camera.cx) / camera.fx, metres, out=points[0])
+    np.multiply((rows - camera.cy) / camera.fy, metres, out=points[1])
+    points[2] = metres
+    return points.T
