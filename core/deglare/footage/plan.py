@@ -19,15 +19,21 @@ SHORT_S = 2.0
 TYPICAL_WAY = 0.35
 """How far a walker's picture moves in a second, as a share of the longest side."""
 
-DECODE_S = 6e-9
-"""Processor seconds for a pixel of the video; this and what follows measured on one core of 2.6 GHz."""
+DECODE_S = 2.4e-8
+"""Processor seconds for a pixel of the video; this and what follows measured on one shared core of a server."""
 
-LOOK_S, FEATURES_S, PAIR_S, CAMERAS_S, FUSE_S = 0.045, 0.16, 0.045, 0.25, 0.16
-"""For a frame that is looked at; for a kept frame; for a pair; and for a kept frame again, twice."""
+LOOK_S, FEATURES_S, PAIR_S, CAMERAS_S = 0.06, 0.28, 0.02, 0.1
+"""For a frame that is looked at; for a kept frame of 640x480; for a pair of them; for a kept frame again."""
 
-PREDICT_S = {"small": 0.06, "large": 1.2}
+ALIGN_S, MESH_S, PROJECT_S, RESULTS_S = 0.06, 0.03, 0.06, 0.04
+"""For a kept frame each."""
+
+PREDICT_S = {"small": 0.05, "large": 1.2}
+LOAD_S = 8.0
+"""Until networks are loaded and compiled."""
+
 PAIRS_A_FRAME = 9
-SHARED_MB, FRAME_MB = 900, 1.6
+SHARED_MB, FRAME_MB = 900, 5.0
 """Memory of the libraries and networks, and of each kept frame while cameras are found."""
 
 FIT_STEP_S = 1.0
@@ -133,15 +139,16 @@ def estimated_seconds(
     found = {
         "decode": DECODE_S * _pixels(facts) * max(facts.rate_hz, 1 / FASTEST_HZ) * (looked_at / FASTEST_HZ + 1),
         "choose": LOOK_S * looked_at,
-        "depth": predict,
+        "depth": LOAD_S * threads + predict,
         "features": FEATURES_S * kept * size,
         "pairs": PAIR_S * PAIRS_A_FRAME * kept,
         "cameras": CAMERAS_S * kept * threads,  # one thread does it
-        "predict": predict * (spread - 1) + 0.01 * kept,
-        "mesh": FUSE_S * kept,
-        "project": 0.02 * kept,
-        "fuse": 0.03 * kept,
-        "results": 0.06 * kept * threads,
+        "align": ALIGN_S * kept * threads,
+        "predict": predict * (spread - 1) + 0.03 * kept,
+        "mesh": MESH_S * kept,
+        "project": PROJECT_S * kept,
+        "fuse": MESH_S * kept,
+        "results": RESULTS_S * kept * threads,
     }
     if settings.fit is not None:
         found["fit"] = FIT_STEP_S * settings.fit.steps

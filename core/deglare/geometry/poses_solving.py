@@ -184,7 +184,9 @@ def solved(
         if number in (0, LINKED_AGAIN):
             tracks = chosen(tracks, len(frames), EACH)
             model = with_points(model, tracks)
-        model = adjusted(model, tracks, replace(one.how, is_focal_free=not is_focal_fixed))
+        is_radial_free = one.how.is_radial_free and motions.is_focal_clear
+        how = replace(one.how, is_focal_free=not is_focal_fixed, is_radial_free=is_radial_free)
+        model = adjusted(model, tracks, how)
         tracks, left = tracks.only(fit_of(model, tracks).distance_px <= one.farthest_px)
         model = replace(model, points=model.points[left])
     return Solved(tuple(frames), model, tracks, motions.is_focal_clear)
