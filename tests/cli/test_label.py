@@ -60,6 +60,7 @@ def test_several_sequences_become_a_folder_of_runs_with_one_report(tmp_path: Pat
         (["--workers", "many"], "number of processes"),
         (["--every", "0"], "cannot be fused"),
         (["--base", "other"], "none of the teachers"),
+        (["--precision", "bf16"], "torch computes in fp32"),
     ],
 )
 def test_a_wrong_request_exits_2_in_one_sentence(

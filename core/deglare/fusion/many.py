@@ -20,7 +20,7 @@ from deglare.errors import DeglareError, RequestError
 from deglare.fusion.labelling import Labelled, label
 from deglare.fusion.settings import LabelSettings
 from deglare.fusion.staging import Announce, silently
-from deglare.networks.teachers import Runtime, Teacher, load_model
+from deglare.networks.teachers import Precision, Runtime, Teacher, load_model
 from deglare.processes import start_worker, use_one_thread
 from deglare.progress import Progress, quiet
 
@@ -46,6 +46,8 @@ class Recipe:
     device: str = "cpu"
     threads: int = 1
     """Frames at a time in each worker."""
+    precision: Precision = "auto"
+    """Of networks that are compiled."""
 
 
 @dataclass(frozen=True)
@@ -67,7 +69,7 @@ def do(job: Job, recipe: Recipe, announce: Announce = silently) -> Outcome:
     """One sequence; what its data is at fault for is told, not raised."""
     try:
         sequence = open_sequence(job.source)
-        teachers = loaded(recipe.teachers, recipe.runtime, recipe.device)
+        teachers = loaded(recipe.teachers, recipe.runtime, recipe.device, recipe.precision)
         labels = label(sequence, teachers, job.out, recipe.settings, threads=recipe.threads, announce=announce)
     except DeglareError as error:
         return Outcome(job, None, str(error))
@@ -75,9 +77,11 @@ def do(job: Job, recipe: Recipe, announce: Announce = silently) -> Outcome:
 
 
 @cache
-def loaded(names: tuple[str, ...], runtime: Runtime, device: str) -> tuple[Teacher, ...]:
+def loaded(names: tuple[str, ...], runtime: Runtime, device: str, precision: Precision = "auto") -> tuple[Teacher, ...]:
     """The teachers, once a process."""
-    return tuple(load_model(name, device=device, runtime=runtime_of(name, runtime)) for name in names)
+    return tuple(
+        load_model(name, device=device, runtime=runtime_of(name, runtime), precision=precision) for name in names
+    )
 
 
 def runtime_of(name: str, runtime: Runtime) -> Runtime:
