@@ -81,6 +81,12 @@ def test_only_as_many_frames_and_pixels_as_were_asked_for(clip: Path) -> None:
     assert read_rgb(found.files[0]).shape == (48, 64, 3)
 
 
+def test_a_part_of_a_video_is_taken_from_its_start_to_before_its_end(clip: Path) -> None:
+    found = decoded(clip, VideoRequest("", "", start_s=0.3, end_s=0.8, max_frames=100))
+    assert found.times_s == pytest.approx([0.3, 0.4, 0.5, 0.6, 0.7])
+    assert red_of(found.files[0]) == pytest.approx(50, abs=6) and found.note is None
+
+
 def test_progress_counts_to_the_end(clip: Path) -> None:
     told: list[tuple[int, int]] = []
     (clip.parent / "out").mkdir()

@@ -146,7 +146,7 @@ def told(made: Made) -> Result:
         "verdict": made.account.to_json(),
         "plan": made.plan.to_json(),
         "fit": None if made.fitted is None else made.fitted.to_json(),
-        "alignment": None if made.aligned is None else {"before": made.aligned.before, "after": made.aligned.after},
+        "alignment": None if made.aligned is None else made.aligned.to_json(),
         "shares": None if made.labelled is None else made.labelled.shares,
         "results": {name: str(root / "results" / name) for name in made.results},
         "seconds": made.seconds,

@@ -106,6 +106,10 @@ class Aligned:
     """Median absolute logarithm of predicted over known depth, at points that were left out of the fit."""
     after: float
 
+    def to_json(self) -> dict[str, float]:
+        """What ``video/alignment.json`` says."""
+        return {"before": self.before, "after": self.after}
+
     def line(self) -> str:
         """What a person reads."""
         return (

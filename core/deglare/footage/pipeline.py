@@ -212,6 +212,7 @@ class Work:
         predicting, labels = self._fitted(posed, predicting)
         camera, folder = sequence[0].camera, PosedFolder(self.place.root / "posed")
         self.aligned = aligned(folder, cameras, camera, predicting.teachers, self.teller.stage)
+        write_json(self.place.root / "alignment.json", self.aligned.to_json())
         self.say(self.aligned.line())
         teachers = self.aligned.teachers
         done = Labelling(self.place.run, sequence, teachers, labels, self.threads, self.teller.stage).all()

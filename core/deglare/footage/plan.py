@@ -16,7 +16,7 @@ FASTEST_HZ = 30.0
 
 MOST_LOOKED_AT = 3600
 SHORT_S = 2.0
-TYPICAL_WAY = 0.35
+TYPICAL_WAY = 0.22
 """How far a walker's picture moves in a second, as a share of the longest side."""
 
 DECODE_S = 2.4e-8

@@ -13,7 +13,8 @@
     video/features/        what is recognised in each frame
     video/poses.json points.npz   cameras and points
     video/posed/           the believed part as a posed folder
-    video/fit/             a network fitted to the clip
+    video/fit/ fit.json    a network fitted to the clip, before and after
+    video/alignment.json   how far predicted depth is from the camera's points, before and after it is aligned
     results/               what to take away
 """
 
