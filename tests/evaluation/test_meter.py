@@ -119,7 +119,7 @@ def test_memory_does_not_grow_with_the_number_of_frames() -> None:
 
     peak(50)
     few, many = peak(100), peak(400)
-    assert many - few < 200 * 300  # bytes of a name, not of an image of 49,152 bytes
+    assert many - few < 300 * 1000  # a name and some numbers a frame, not an image of 49,152 bytes
 
 
 def test_blocks_are_bounded_in_number_and_lose_nothing() -> None:
