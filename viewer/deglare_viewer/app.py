@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
 import gradio as gr
 from fastapi import FastAPI
+from fastapi.concurrency import run_in_threadpool
 
+from deglare_viewer.films.filming import Filming
+from deglare_viewer.films.routes import add_film_routes
 from deglare_viewer.guarding import Guard, Rules
 from deglare_viewer.panels import PANELS, Panel, Studio
+from deglare_viewer.panels.parts import choices_of
+from deglare_viewer.panels.video import Video
 from deglare_viewer.preloading import Preloading
 from deglare_viewer.routes import PREFIX, Reading, add_routes, static_files
 from deglare_viewer.sessions import RunTable
@@ -22,6 +27,9 @@ TITLE = "deglare"
 HEAD = "<h1>deglare</h1><p>where depth is wrong on reflective surfaces, why, and what fusion does about it</p>"
 CACHE_SWEEP_S, CACHE_AGE_S = 3600, 24 * 3600
 """Files that visitors uploaded or downloaded through Gradio are looked at so often, and removed at that age."""
+
+CLIP_SWEEP_S = 3600
+"""Between two looks for clips whose time is over."""
 
 WAITING, AT_A_TIME = 32, 4
 """Events of all visitors together that wait, and events of one kind that run."""
@@ -35,6 +43,8 @@ class Options:
     """Tabs; all of them if not given."""
     is_read_only: bool = False
     rules: Rules = field(default_factory=Rules)
+    films: Filming | None = None
+    """Visitors' own clips; without it nobody can bring any."""
 
 
 def build(table: RunTable, reading: Reading, options: Options | None = None) -> gr.Blocks:
@@ -46,8 +56,8 @@ def build(table: RunTable, reading: Reading, options: Options | None = None) -> 
             run = gr.Dropdown([], label="run", elem_id="dg-run", min_width=240, scale=0, container=False)
         opened = blocks.load(_opened(table), None, [run], show_progress="hidden", api_visibility="private")
         with gr.Tabs() as tabs:
-            studio = Studio(table, reading, blocks, tabs, run, opened, options.is_read_only)
-            for panel in options.panels or PANELS:
+            studio = Studio(table, reading, blocks, tabs, run, opened, options.is_read_only, options.films)
+            for panel in options.panels or panels_for(options):
                 with gr.Tab(panel.title, id=panel.title.lower()):
                     panel.build(studio)
     return blocks.queue(max_size=WAITING, default_concurrency_limit=AT_A_TIME)
@@ -58,16 +68,16 @@ def _opened(table: RunTable) -> Callable[..., Any]:
 
     def opened(request: gr.Request) -> gr.Dropdown:
         asked = request.query_params.get("run")
-        return gr.Dropdown(
-            choices_of(table), value=asked if asked in table.ids else table.first() or next(iter(table.ids), None)
-        )
+        if asked in table.ids:
+            return gr.Dropdown(choices_of(table, [asked]), value=asked)
+        return gr.Dropdown(choices_of(table), value=table.first() or next((one.id for one in table.listing()), None))
 
     return opened
 
 
-def choices_of(table: RunTable) -> list[tuple[str, str]]:
-    """The runs as a chooser shows them, those that cannot be opened marked."""
-    return [(one.name if one.fault is None else f"{one.name} (cannot be opened)", one.id) for one in table.listing()]
+def panels_for(options: Options) -> list[Panel]:
+    """The tabs of a studio; that of visitors' clips only where they may bring some."""
+    return [panel for panel in PANELS if options.films is not None or not isinstance(panel, Video)]
 
 
 def upload_limit() -> int:
@@ -91,8 +101,10 @@ def make_app(table: RunTable, options: Options | None = None) -> Guard:
 def _made(table: RunTable, options: Options) -> Guard:
     app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None)
     reading = add_routes(app, table)
+    if options.films is not None:
+        add_film_routes(app, options.films)
     mounted = mount(app, build(table, reading, options), options)
-    mounted.router.lifespan_context = _with_life(mounted.router.lifespan_context, reading)
+    mounted.router.lifespan_context = _with_life(mounted.router.lifespan_context, reading, options.films)
     modules = [f"{PREFIX}/static/{path.name}" for path in static_files() if path.suffix == ".js"]
     return Guard(Preloading(mounted, modules), options.rules)
 
@@ -113,14 +125,37 @@ def mount(app: FastAPI, blocks: gr.Blocks, options: Options) -> FastAPI:
     )
 
 
-def _with_life(lifespan: Callable[[Any], Any], reading: Reading) -> Callable[[Any], Any]:
+def _with_life(lifespan: Callable[[Any], Any], reading: Reading, films: Filming | None) -> Callable[[Any], Any]:
     """The life of an app, with what our routes do at its beginning and its end."""
 
     @asynccontextmanager
     async def living(app: Any) -> AsyncIterator[Any]:
-        async with lifespan(app) as state:
+        async with lifespan(app) as state, _kept(films):
             await reading.begin()
             yield state
         reading.close()
 
     return living
+
+
+@asynccontextmanager
+async def _kept(films: Filming | None) -> AsyncIterator[None]:
+    """Clips are found again at the beginning, swept every hour, and their work is stopped at the end."""
+    if films is None:
+        yield
+        return
+    await run_in_threadpool(films.begin)
+    sweeping = asyncio.ensure_future(_sweep(films))
+    try:
+        yield
+    finally:
+        sweeping.cancel()
+        with suppress(asyncio.CancelledError):
+            await sweeping
+        await run_in_threadpool(films.close)
+
+
+async def _sweep(films: Filming) -> None:
+    while True:
+        await asyncio.sleep(CLIP_SWEEP_S)
+        await run_in_threadpool(films.sweep)

@@ -27,7 +27,8 @@ if TYPE_CHECKING:
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
 EVERY_ADDRESS = ("0.0.0.0", "::", "")  # noqa: S104
 """Hosts that mean every address of this machine; nothing is bound here."""
-UPLOAD = "/gradio_api/upload"
+UPLOAD, CLIPS = "/gradio_api/upload", "/studio/films"
+SUBSETS = re.compile(r"/studio/[^/]+/annotations/import/?")
 WRONG_PASSWORD_DELAY_S = 0.5
 
 OPEN_PATHS = re.compile(
@@ -78,7 +79,11 @@ class Rules:
     body_bytes: int = 1 << 20
     """Of every request but uploads."""
     upload_bytes: int = 0
-    """Of one upload; 0: nobody may upload."""
+    """Of one upload through Gradio; 0: nobody may upload."""
+    clip_bytes: int = 0
+    """Of one clip; 0: nobody may bring any."""
+    subset_bytes: int = 0
+    """Of one subset of annotations; 0: nobody may bring any."""
 
     @classmethod
     def for_host(cls, host: str, names: Iterable[str] = (), **others: object) -> Rules:
@@ -189,7 +194,9 @@ def _refused_body(method: str, path: str, headers: Headers, rules: Rules) -> Ref
     length = headers.get("content-length", "")
     if "transfer-encoding" in headers or not length.isdecimal():
         return Refusal(411, "a request must say how long it is")
-    limit = rules.upload_bytes if path.rstrip("/") == UPLOAD else rules.body_bytes
+    limit = {UPLOAD: rules.upload_bytes, CLIPS: rules.clip_bytes}.get(path.rstrip("/"), rules.body_bytes)
+    if SUBSETS.fullmatch(path):
+        limit = rules.subset_bytes
     if int(length) > limit:
         return Refusal(413, f"that is larger than the {limit} bytes that this studio takes", {"Connection": "close"})
     return None

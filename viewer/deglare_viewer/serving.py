@@ -32,6 +32,8 @@ PORTS_TRIED = 20
 STOP_WITHIN_S = 2
 """After Ctrl-C, pages that are still open are cut off."""
 MAX_CONNECTIONS = 256
+CLIP_BYTES = 1 << 30
+SUBSET_BYTES = 32 << 20
 REACHABLE = (
     "careful: {where} is reachable from other machines. Whoever reaches it sees every open run{writes}; {password}"
 )
@@ -51,6 +53,10 @@ class Serving:
     """Whether a public link is asked for; it needs the network."""
     is_read_only: bool = False
     opens_browser: bool = True
+    uploads: Path | None = None
+    """Where visitors' clips are kept for a day; a folder of the user's cache if not given."""
+    clip_bytes: int = CLIP_BYTES
+    """The largest clip that a visitor may bring."""
 
 
 def silently(stage: str) -> AbstractContextManager[Progress]:
@@ -144,7 +150,7 @@ def warnings_for(how: Serving, where: str) -> list[str]:
     asked = "no password is asked for: give one with --password"
     if how.password is not None:
         asked = f"the password is {how.password} (any name)" if how.is_shared else "the password is asked for"
-    writes = "" if how.is_read_only else " and may write their labels"
+    writes = "" if how.is_read_only else ", may write their labels and have clips of their own worked through here"
     sentences = [REACHABLE.format(where=where, writes=writes, password=asked)]
     if how.is_shared:
         sentences.append("the link goes through servers of Gradio's makers, who can read what passes; it ends with us")
@@ -188,12 +194,20 @@ def _open_browser(address: str) -> None:
 def _server(table: RunTable, how: Serving, link: str | None) -> uvicorn.Server:
     import uvicorn
 
+    from deglare.inspection.bundled import cache_folder
     from deglare_viewer.app import Options, make_app, upload_limit
+    from deglare_viewer.films.filming import Filming
 
     names = (*how.names, *([] if link is None else [link.split("/")[2]]))
-    rules = Rules.for_host(how.host, names, password=how.password, upload_bytes=upload_limit())
+    films = None if how.is_read_only else Filming(how.uploads or cache_folder() / "uploads", table)
+    limits = {
+        "upload_bytes": upload_limit(),
+        "clip_bytes": 0 if films is None else how.clip_bytes,
+        "subset_bytes": 0 if how.is_read_only else SUBSET_BYTES,
+    }
+    rules = Rules.for_host(how.host, names, password=how.password, **limits)
     config = uvicorn.Config(
-        make_app(table, Options(rules=rules, is_read_only=how.is_read_only)),
+        make_app(table, Options(rules=rules, is_read_only=how.is_read_only, films=films)),
         log_level="warning",
         access_log=False,
         server_header=False,

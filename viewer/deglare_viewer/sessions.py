@@ -44,6 +44,8 @@ class Entry:
 
     id: str
     root: Path
+    is_listed: bool = True
+    """Whether everybody sees it; others are for whoever knows their id."""
     _lock: RLock = field(default_factory=RLock)
     _opened: InspectedRun | None = None
     _is_written: bool = False
@@ -102,16 +104,22 @@ class RunTable:
         for path in paths:
             self.add(path)
 
-    def add(self, path: Path) -> str:
-        """Take in a run, and return its id; one that is there already keeps the id that it has."""
+    def add(self, path: Path, *, id: str | None = None, is_listed: bool = True) -> str:
+        """Take in a run, and return its id; one that is there already keeps the id that it has.
+
+        Args:
+            path: Its folder.
+            id: What it is called here; made of the folder's name if not given.
+            is_listed: Whether everybody sees it.
+        """
         root = path.resolve()
         with self._lock:
             for entry in self._entries.values():
                 if entry.root == root:
                     return entry.id
-            id = unique(slug(root.name), self._entries)
-            self._entries[id] = Entry(id, root)
-            return id
+            known = unique(id or slug(root.name), self._entries)
+            self._entries[known] = Entry(known, root, is_listed)
+            return known
 
     def remove(self, id: str) -> None:
         """Forget a run; its folder stays as it is."""
@@ -120,7 +128,7 @@ class RunTable:
 
     @property
     def ids(self) -> tuple[str, ...]:
-        """In order."""
+        """In order, those that are not listed among them."""
         return tuple(self._entries)
 
     def entry(self, id: object) -> Entry:
@@ -141,8 +149,13 @@ class RunTable:
         return str(text)
 
     def listing(self) -> list[Listed]:
-        """Every run, those that cannot be opened among them."""
-        return [listed(entry) for entry in list(self._entries.values())]
+        """Every run that everybody sees, those that cannot be opened among them."""
+        return [listed(entry) for entry in list(self._entries.values()) if entry.is_listed]
+
+    def unlisted(self, id: object) -> Listed | None:
+        """A run that only whoever knows its id sees."""
+        entry = self._entries.get(id) if isinstance(id, str) else None
+        return None if entry is None or entry.is_listed else listed(entry)
 
     def first(self) -> str | None:
         """The first run that can be opened."""

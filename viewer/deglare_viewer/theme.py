@@ -112,12 +112,13 @@ body, gradio-app {{ background: {GROUND} !important; }}
 .gradio-container > main {{ padding: 0 12px 24px !important; }}
 .dg-below h3 {{ font-size: 14px; font-weight: 600; color: {INK}; margin: 0; }}
 .tabs, .tabitem, .tabitem > .column {{ gap: 0 !important; }}
-.tabs {{ margin-top: -54px; }}
+.tabs {{ margin-top: -54px; pointer-events: none; }}
+.tabs > * {{ pointer-events: auto; }}
 .tabs > .tab-wrapper {{ margin-left: 92px; width: 400px; height: 42px; padding: 0; align-items: center; }}
 .tabs > .tab-wrapper .tab-container {{ height: auto; }}
 .tabs > .tab-wrapper .tab-container::after {{ display: none; }}
 .tabitem {{ padding: 6px 0 0 !important; border: none !important; }}
-#dg-studio > .html-container {{ padding: 0 11px; }}
+#dg-studio > .html-container, #dg-films > .html-container, #dg-annotate > .html-container {{ padding: 0 11px; }}
 #dg-applying {{ align-items: center; padding: 8px 4px 0; min-height: 44px; }}
 
 #dg-head {{ align-items: center; flex-wrap: nowrap; height: 42px; }}

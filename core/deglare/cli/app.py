@@ -20,6 +20,7 @@ def app(
     read_only: bool = False,
     share: bool = False,
     browser: bool = True,
+    uploads: Path | None = None,
 ) -> Result:
     """Look at finished runs in the browser: where depth is wrong, why, and what fusion does about it.
 
@@ -31,12 +32,23 @@ def app(
         port: The first port to try; where it is taken, the next free one. 0 is any.
         password: Asked of every visitor.
         names: Other names by which visitors reach this machine.
-        read_only: Visitors can write no labels and keep no failures.
+        read_only: Visitors can write no labels, keep no failures and bring no videos.
         share: Ask Gradio's servers for a public link; a password is made up if none is given.
         browser: Open it in the browser.
+        uploads: Where visitors' own videos, and what is made of them, are kept until they are deleted after 24 hours; a
+            folder of the user's cache if not given. A studio that is --read-only takes none.
     """
     from deglare_viewer.serving import Serving, serve
 
-    how = Serving(host, port, password, names, is_shared=share, is_read_only=read_only, opens_browser=browser)
+    how = Serving(
+        host,
+        port,
+        password,
+        names,
+        is_shared=share,
+        is_read_only=read_only,
+        opens_browser=browser,
+        uploads=uploads,
+    )
     serve(runs, how, say, bar)
     return {}

@@ -3,8 +3,9 @@
 from deglare_viewer.panels.inspect import Inspect
 from deglare_viewer.panels.panel import Panel, Studio
 from deglare_viewer.panels.results import Results
+from deglare_viewer.panels.video import Video
 
-PANELS: tuple[Panel, ...] = (Inspect(), Results())
+PANELS: tuple[Panel, ...] = (Inspect(), Video(), Results())
 """In the order of the tabs."""
 
 __all__ = ["PANELS", "Panel", "Studio"]

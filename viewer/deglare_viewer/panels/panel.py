@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from gradio.components import Component
     from gradio.events import Dependency
 
+    from deglare_viewer.films.filming import Filming
     from deglare_viewer.routes import Reading
     from deglare_viewer.sessions import RunTable
 
@@ -31,6 +32,8 @@ class Studio:
     """When the page was opened and its run is known."""
     is_read_only: bool = False
     """Whether visitors may change runs: write labels, keep failures."""
+    films: Filming | None = None
+    """Their own clips, where they may bring some."""
 
     def on_run(
         self, work: Callable[..., Any], inputs: Sequence[Component], outputs: Sequence[Component], **kwargs: Any
@@ -46,7 +49,7 @@ class Panel(Protocol):
     title: str
     """Of the tab; its id is the title in lower case."""
     upload_bytes: int
-    """The largest file that it takes; 0 if it takes none."""
+    """The largest file that it takes through Gradio; 0 if it takes none."""
 
     def build(self, studio: Studio) -> None:
         """Place the components and connect them; called inside the tab."""

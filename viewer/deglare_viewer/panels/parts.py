@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -44,6 +44,17 @@ def own_element(attach: str, place: str, value: object, **kwargs: Any) -> gr.HTM
         apply_default_css=False,
         **kwargs,
     )
+
+
+def choices_of(table: RunTable, own: Iterable[str] = ()) -> list[tuple[str, str]]:
+    """The runs as a chooser shows them, those that cannot be opened marked.
+
+    Args:
+        table: All runs.
+        own: Ids of those that are not listed and that this visitor knows.
+    """
+    listed = [*table.listing(), *(one for id in own if (one := table.unlisted(id)) is not None)]
+    return [(one.name if one.fault is None else f"{one.name} (cannot be opened)", one.id) for one in listed]
 
 
 def message(table: RunTable, id: object, view: dict[str, Any] | None = None) -> str:

@@ -32,7 +32,7 @@ export function attachStudio({element, props, trigger, watch}) {
   async function begin() {
     const {runs} = await (await fetch('/studio/runs')).json();
     const open = runs.filter(({error}) => !error);
-    const first = open.find(({id}) => id === asked.run) ?? open[0];
+    const first = asked.run ? open.find(({id}) => id === asked.run) : open[0]; // one that is not listed is Python's to say
     if (first) await show(first.id, {});
   }
 
