@@ -19,6 +19,7 @@ from deglare.footage.settings import FitSettings
 from deglare.footage.teachers import KeptTeacher
 from deglare.footage.workplace import Workplace
 from deglare.fusion.staging import Key, silently
+from deglare.networks.teachers import NetworkTeacher
 from deglare.types import DepthMap, Rgb
 
 POSED = Key("posed", {}, "here")
@@ -64,14 +65,16 @@ def test_only_what_is_closer_without_disagreeing_more_is_used() -> None:
 def test_fitting_leaves_the_teacher_alone_and_is_done_once(tmp_path: Path) -> None:
     place = Workplace(RunFolder(tmp_path))
     write_excerpt(place.root / "posed", 0, frames=16)
-    teacher = KeptTeacher(load_model("monodepth2-small"), place.root / "depth")
+    network = load_model("monodepth2-small")
+    assert isinstance(network, NetworkTeacher)
+    teacher = KeptTeacher(network, place.root / "depth")
     rgb = open_sequence(place.root / "posed")[0].rgb()
-    raw = teacher.teacher.predict(rgb).metres
+    raw = network.predict(rgb).metres
     settings = FitSettings(steps=2, batch=1, longest_side=64, learning_rate=1e-5)
     fitting = Fitting(place, settings, "torch", "cpu", silently)
     fitted, teachers = fitting.fit(POSED, [teacher])
     assert fitted.steps == 2 and fitted.triples >= 8 and fitted.before.photometric > 0
-    assert np.array_equal(teacher.teacher.predict(rgb).metres, raw)
+    assert np.array_equal(network.predict(rgb).metres, raw)
     assert teachers[0].name == ("monodepth2-small-fitted" if fitted.is_better else "monodepth2-small")
     weights = place.root / "fit" / "network.safetensors"
     written = weights.stat().st_mtime_ns

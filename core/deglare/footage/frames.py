@@ -104,6 +104,7 @@ class Cutting:
         key = Key.after("choose", settings, decoded)
         outputs = (self._kept, self.place.root / "frames", self.place.root / "color")
         if ledger.is_current(key, *outputs):
+            remove(self._pictures)  # a kill may have left them
             with self.announce("choose") as progress:
                 progress(1, 1)
             return key, Kept.from_json(read_json(self._kept))

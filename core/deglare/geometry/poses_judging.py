@@ -37,6 +37,9 @@ LEAST_ANGLE_DEGREES = 1.0
 LARGEST_DISAGREEMENT = 0.7
 """Logarithm of depth over predicted depth, from the median of all frames: a factor of two."""
 
+USUAL_SCATTERS = 3.0
+"""Or so many times the median disagreement: networks that are at a loss in every frame accuse no camera."""
+
 LARGEST_SPREAD = 0.5
 """Median of those: with more, depth and predictions have nothing to do with each other."""
 
@@ -124,10 +127,10 @@ def fatal_flaws(solved: Solved, measures: dict[str, float]) -> tuple[tuple[str, 
 
 
 def sound_frames(solved: Solved, agreement: DepthAgreement) -> Bool[np.ndarray, " f"]:
-    """Frames that see enough, and whose depth is what the networks predict within a factor of two."""
+    """Frames that see enough, and whose depth is what the networks predict within a factor of two, or nearly so."""
     sightings = np.bincount(solved.tracks.frame, minlength=len(solved.frames))
     off = np.abs(agreement.by_frame - np.nanmedian(agreement.by_frame))
-    return (sightings >= FEWEST_SIGHTINGS) & ~(off > LARGEST_DISAGREEMENT)
+    return (sightings >= FEWEST_SIGHTINGS) & ~(off > max(LARGEST_DISAGREEMENT, USUAL_SCATTERS * agreement.scatter))
 
 
 def unbroken(solved: Solved, is_sound: Bool[np.ndarray, " f"]) -> list[list[int]]:
@@ -183,7 +186,7 @@ def shortcomings(
         reasons.append(f"{lost} of {frames} frames show too little that other frames show too")
         advice += [SLOWLY, TEXTURE]
     if doubtful:
-        reasons.append(f"{doubtful} frames see too few points, or are at odds with the networks by a factor of two")
+        reasons.append(f"{doubtful} frames see too few points, or are at odds with the networks more than the others")
         advice.append(TEXTURE)
     if len(pieces) > 1:
         reasons.append(f"the path falls into {len(pieces)} parts that are not tied together")
