@@ -12,7 +12,15 @@ from deglare.errors import RequestError
 from deglare.footage.lens import field_of_view_deg, focal_start
 from deglare.footage.plan import Plan, planned
 from deglare.footage.settings import FitSettings, VideoSettings
-from deglare.footage.teachers import EXPECT_SHIPPED, FOUNDATION_FILES, SHIPPED, chosen_teachers
+from deglare.footage.teachers import (
+    EXPECT_SHIPPED,
+    FOUNDATION_FILES,
+    FOUNDATION_NAME,
+    SHIPPED,
+    chosen_teachers,
+    foundation_on_disk,
+    load_teachers,
+)
 
 
 def facts(duration_s: float = 20.0, rate_hz: float = 30.0, focal_35mm: float | None = None) -> VideoFacts:
@@ -76,8 +84,10 @@ def test_named_teachers_are_taken_and_the_foundation_model_only_where_it_lies(mo
     assert chosen_teachers(["hf:some/model"]).names == ("hf:some/model",)
     monkeypatch.setattr(hub, "try_to_load_from_cache", lambda repo, name: None)
     assert chosen_teachers().names == SHIPPED
+    with pytest.raises(RequestError, match="not on this machine"):
+        load_teachers((FOUNDATION_NAME,), "torch", "cpu")
     for name in FOUNDATION_FILES:
         (tmp_path / name).write_text("")
     monkeypatch.setattr(hub, "try_to_load_from_cache", lambda repo, name: str(tmp_path / name))
     pytest.importorskip("transformers")
-    assert chosen_teachers().names == (f"hf:{tmp_path}",)
+    assert chosen_teachers().names == (FOUNDATION_NAME,) and foundation_on_disk() == tmp_path

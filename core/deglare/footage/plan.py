@@ -10,6 +10,7 @@ from typing import Any
 from deglare.data.video_facts import VideoFacts
 from deglare.errors import RequestError
 from deglare.footage.settings import VideoSettings
+from deglare.footage.teachers import SHIPPED
 
 FASTEST_HZ = 30.0
 """More frames a second than this are not looked at: they differ by too little."""
@@ -134,7 +135,7 @@ def estimated_seconds(
     """By stage, for frames that are looked at and kept."""
     looked_at, kept = frames
     size = math.prod(shrunk_to(facts.size_hw, settings.working_side)) / (640 * 480)
-    predict = kept * sum(PREDICT_S["small" if name.endswith("-small") else "large"] for name in teachers)
+    predict = kept * sum(PREDICT_S["small" if name in SHIPPED else "large"] for name in teachers)
     spread = 1 if len(teachers) > 1 else 2  # one teacher is also asked about the mirror image
     found = {
         "decode": DECODE_S * _pixels(facts) * max(facts.rate_hz, 1 / FASTEST_HZ) * (looked_at / FASTEST_HZ + 1),

@@ -12,7 +12,7 @@ import numpy as np
 
 from deglare.data.files import read_depth, write_depth
 from deglare.errors import RequestError
-from deglare.fusion.many import loaded, runtime_of
+from deglare.fusion.many import loaded
 from deglare.networks.building import NETWORKS
 from deglare.networks.teachers import TRANSFORMERS_PREFIX, Runtime, Teacher, load_model
 from deglare.types import DepthMap, RelativeDepth, Rgb
@@ -27,7 +27,7 @@ EXPECT_FOUNDATION = (
     "depth whose scale is right to about a tenth"
 )
 EXPECT_SHIPPED = (
-    "three small networks that ship with deglare predict depth: they learned from rendered rooms, expect the shape of "
+    "small networks that ship with deglare predict depth: they learned from rendered rooms, expect the shape of "
     "the room, soft edges, and a scale that may be off by a quarter; with Depth Anything V2 on this machine "
     f"(--teachers {TRANSFORMERS_PREFIX}{FOUNDATION} fetches it) depth is sharper"
 )
@@ -45,12 +45,17 @@ class Choice:
 def chosen_teachers(names: Sequence[str] = ()) -> Choice:
     """Those that were named; else the foundation model where it lies on disk, else the shipped networks."""
     if names:
-        is_shipped = all(name in NETWORKS for name in names)
-        return Choice(tuple(names), EXPECT_SHIPPED if is_shipped else EXPECT_OTHERS)
-    folder = foundation_on_disk()
-    if folder is not None:
-        return Choice((f"{TRANSFORMERS_PREFIX}{folder}",), EXPECT_FOUNDATION)
+        return Choice(tuple(names), expectation_of(names))
+    if foundation_on_disk() is not None:
+        return Choice((FOUNDATION_NAME,), EXPECT_FOUNDATION)
     return Choice(SHIPPED, EXPECT_SHIPPED)
+
+
+def expectation_of(names: Sequence[str]) -> str:
+    """What to expect of teachers that were named."""
+    if all(name in NETWORKS for name in names):
+        return EXPECT_SHIPPED
+    return EXPECT_FOUNDATION if FOUNDATION_NAME in names else EXPECT_OTHERS
 
 
 def foundation_on_disk() -> Path | None:
@@ -65,17 +70,22 @@ def foundation_on_disk() -> Path | None:
 
 
 def load_teachers(names: tuple[str, ...], runtime: Runtime, device: str) -> tuple[Teacher, ...]:
-    """The networks themselves; one from the hub's cache gets a name that says what it is."""
+    """The networks themselves."""
+    return tuple(_loaded(name, runtime, device) for name in names)
+
+
+def _loaded(name: str, runtime: Runtime, device: str) -> Teacher:
+    """One of them; the one in the hub's cache gets a name that says what it is."""
+    if name != FOUNDATION_NAME:
+        return loaded((name,), runtime, device)[0]
     folder = foundation_on_disk()
-    if folder is None or f"{TRANSFORMERS_PREFIX}{folder}" not in names:
-        return loaded(names, runtime, device)
-    teachers = []
-    for name in names:
-        teacher = load_model(name, device=device, runtime=runtime_of(name, runtime))
-        if name == f"{TRANSFORMERS_PREFIX}{folder}":
-            teacher.name = FOUNDATION_NAME
-        teachers.append(teacher)
-    return tuple(teachers)
+    if folder is None:
+        raise RequestError(
+            f"{FOUNDATION_NAME} is not on this machine: --teachers {TRANSFORMERS_PREFIX}{FOUNDATION} fetches it"
+        )
+    teacher = load_model(f"{TRANSFORMERS_PREFIX}{folder}", device=device)
+    teacher.name = FOUNDATION_NAME
+    return teacher
 
 
 class KeptTeacher:
