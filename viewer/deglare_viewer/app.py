@@ -12,6 +12,7 @@ import gradio as gr
 from fastapi import FastAPI
 from fastapi.concurrency import run_in_threadpool
 
+from deglare_viewer.annotating.routes import add_annotation_routes
 from deglare_viewer.films.filming import Filming
 from deglare_viewer.films.routes import add_film_routes
 from deglare_viewer.guarding import Guard, Rules
@@ -101,6 +102,7 @@ def make_app(table: RunTable, options: Options | None = None) -> Guard:
 def _made(table: RunTable, options: Options) -> Guard:
     app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None)
     reading = add_routes(app, table)
+    add_annotation_routes(app, reading, is_read_only=options.is_read_only)
     if options.films is not None:
         add_film_routes(app, options.films)
     mounted = mount(app, build(table, reading, options), options)

@@ -63,6 +63,8 @@ class Reading:
         self.quick = Lane("quick", at_a_time=3, waiting=64, keep_bytes=192 << 20)
         self.heavy = Lane("heavy", at_a_time=1, waiting=16, keep_bytes=128 << 20)
         self.slow = Lane("slow", at_a_time=1, waiting=16, keep_bytes=128 << 20)
+        self.at_end: list[Callable[[], None]] = []
+        """Called when nothing more is to begin."""
 
     def router(self) -> APIRouter:
         """All of them."""
@@ -238,6 +240,8 @@ class Reading:
         """Begin nothing more."""
         for lane in (self.quick, self.heavy, self.slow):
             lane.close()
+        for end in self.at_end:
+            end()
 
 
 def add_routes(app: FastAPI, table: RunTable) -> Reading:

@@ -4,6 +4,7 @@
  * Each `attach...` is called from the `js_on_load` of a `gr.HTML` with what Gradio gives it there.
  */
 
+export {attachAnnotate} from './annotate.js';
 export {attachFilms} from './films.js';
 export {attachKept} from './page_kept.js';
 export {attachDownloads} from './page_saving.js';

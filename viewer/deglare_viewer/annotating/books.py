@@ -1,0 +1,123 @@
+"""The annotations of every run, each opened once for all visitors.
+
+Looking leaves no trace: the file of a run is made when somebody first writes. Until then, and where nobody may write
+and nothing is there, visitors see an empty one that lies elsewhere and is never filled.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from threading import RLock
+from typing import TYPE_CHECKING
+
+from deglare.errors import DeglareError, LabelError, RequestError
+
+if TYPE_CHECKING:
+    from deglare.annotation import Annotations
+    from deglare.inspection.run import InspectedRun
+    from deglare_viewer.sessions import RunTable
+
+ONLY_SHOWN = "this studio only shows annotations: start it without --read-only to change them"
+
+
+@dataclass
+class Book:
+    """What is kept of one run at one version."""
+
+    run: InspectedRun
+    may_write: bool
+    blank_path: Path
+    """Of the empty one."""
+    _lock: RLock = field(default_factory=RLock)
+    _kept: Annotations | None = None
+    _blank: Annotations | None = None
+    _refusal: str | None = None
+    """Why the one of the run could not be opened for writing."""
+
+    def to_look(self) -> Annotations:
+        """What is there."""
+        with self._lock:
+            if self._kept is None and self._path().is_file():
+                self._kept = self._opened()
+            return self._kept or self._empty()
+
+    def to_write(self) -> Annotations:
+        """The same to be written to; a sentence where nobody may."""
+        if not self.may_write:
+            raise RequestError(ONLY_SHOWN)
+        with self._lock:
+            if self._kept is None or self._refusal is not None:
+                self._kept = self._open(read_only=False)
+                self._refusal = None
+            return self._kept
+
+    @property
+    def refusal(self) -> str | None:
+        """Why nothing can be changed, as far as it is known before somebody tries."""
+        return self._refusal if self.may_write else ONLY_SHOWN
+
+    def close(self) -> None:
+        """Let go of the files."""
+        for one in (self._kept, self._blank):
+            if one is not None:
+                one.close()
+
+    def _path(self) -> Path:
+        from deglare.annotation.working import annotations_file
+
+        return annotations_file(self.run.root)
+
+    def _opened(self) -> Annotations:
+        """For writing where that can be, so that others' strokes and ours go through one lock; else to look."""
+        if not self.may_write:
+            return self._open(read_only=True)
+        try:
+            return self._open(read_only=False)
+        except LabelError as error:
+            self._refusal = str(error)
+            return self._open(read_only=True)
+
+    def _open(self, *, read_only: bool) -> Annotations:
+        from deglare.annotation import open_annotations
+
+        return open_annotations(self.run.root, read_only=read_only)
+
+    def _empty(self) -> Annotations:
+        from deglare.annotation import open_annotations
+
+        if self._blank is None:
+            self._blank = open_annotations(self.run.root, path=self.blank_path)
+        return self._blank
+
+
+class Books:
+    """The books of a table of runs; a run that was written anew gets a new one over the same file."""
+
+    def __init__(self, table: RunTable, *, is_read_only: bool = False) -> None:
+        self.table, self._may_write = table, not is_read_only
+        self._books: dict[tuple[str, str], Book] = {}
+        self._lock = RLock()
+        self._blanks = TemporaryDirectory(prefix="deglare-blank-", ignore_cleanup_errors=True)
+
+    def book(self, id: str) -> Book:
+        """Of the run as it is now."""
+        run = self.table.run(id)
+        with self._lock:
+            key = (id, run.version)
+            if key not in self._books:
+                blank = Path(self._blanks.name) / f"{len(self._books)}.sqlite"
+                self._books[key] = Book(run, self._may_write, blank)
+            return self._books[key]
+
+    def close(self) -> None:
+        """Let go of everything; an answer that is under way gets a sentence instead."""
+        for book in self._books.values():
+            book.close()
+        self._blanks.cleanup()
+
+
+def found_out(error: DeglareError, root: Path, name: str) -> LabelError:
+    """The same sentence without a place of the server in it."""
+    return LabelError(str(error).replace(str(root), name))

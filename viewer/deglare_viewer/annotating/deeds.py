@@ -1,0 +1,188 @@
+"""What a visitor can do to annotations, by name. What is sent is checked before it is written, and never believed."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from deglare.errors import RequestError
+
+if TYPE_CHECKING:
+    from deglare.annotation import Annotations
+    from deglare.annotation.actions import Action
+    from deglare.inspection.run import InspectedRun
+
+Kind = TypeVar("Kind")
+
+LONGEST_NUMBER = 15
+"""Digits of a whole number that somebody sends."""
+
+
+@dataclass(frozen=True)
+class Asked:
+    """One thing that somebody asked for."""
+
+    annotations: Annotations
+    run: InspectedRun
+    fields: dict[str, Any]
+
+    @property
+    def annotator(self) -> str:
+        """Who asks."""
+        return self.get("annotator", str)
+
+    @property
+    def frame(self) -> str:
+        """The frame that it is about."""
+        return self.get("frame", str)
+
+    def get(self, name: str, kind: type[Kind]) -> Kind:
+        """A field of that type; a `RequestError` where there is none."""
+        value = self.fields.get(name)
+        if not isinstance(value, kind) or isinstance(value, bool):
+            raise RequestError(f"what was sent lacks {name}: reload the page and do it again")
+        return value
+
+
+def parsed(body: bytes) -> dict[str, Any]:
+    """The fields of a body; whatever is no JSON object of plain numbers is a `RequestError`."""
+    try:
+        value = json.loads(body, parse_constant=_no_number, parse_int=_whole)
+    except (ValueError, RecursionError) as error:
+        raise RequestError("what was sent is no JSON: reload the page and do it again") from error
+    if not isinstance(value, dict):
+        raise RequestError("what was sent is no JSON object: reload the page and do it again")
+    return value
+
+
+def _no_number(text: str) -> float:
+    raise RequestError(f"{text} is no number that a stroke can have: reload the page and draw it again")
+
+
+def _whole(text: str) -> int:
+    if len(text) > LONGEST_NUMBER:
+        raise RequestError("a number with so many digits is no place in an image: draw it again")
+    return int(text)
+
+
+def tag(asked: Asked) -> str:
+    """Say what a frame is."""
+    asked.annotations.tag(asked.annotator, asked.frame, asked.get("tag", str))
+    return asked.frame
+
+
+def stroke(asked: Asked) -> str:
+    """Paint, erase or fill. One that is sent again because no answer came is written once.
+
+    The page sends ``after``, the last number it knew of the frame when it first sent the stroke, and ``again``.
+    """
+    from deglare.annotation import stroke as checked
+
+    action = checked(asked.fields.get("stroke"))
+    if asked.fields.get("again") is True and _is_there(asked, action):
+        return asked.frame
+    asked.annotations.do(asked.annotator, asked.frame, action)
+    return asked.frame
+
+
+def _is_there(asked: Asked, action: Action) -> bool:
+    after = asked.get("after", int)
+    log = asked.annotations.log(asked.annotator, asked.frame)
+    return any(entry.seq > after and entry.action == action for entry in log)
+
+
+def undo(asked: Asked) -> str:
+    """Take back what this annotator did last, wherever that was."""
+    return _stepped(asked.annotations.undo(asked.annotator), "nothing of yours is left to undo")
+
+
+def redo(asked: Asked) -> str:
+    """Do again what was taken back last."""
+    return _stepped(asked.annotations.redo(asked.annotator), "nothing was taken back that could be done again")
+
+
+def _stepped(frame: str | None, nothing: str) -> str:
+    if frame is None:
+        raise RequestError(nothing)
+    return frame
+
+
+def accept(asked: Asked) -> str:
+    """Take a proposal."""
+    asked.annotations.accept(asked.annotator, asked.frame, asked.get("proposal", int))
+    return asked.frame
+
+
+def reject(asked: Asked) -> str:
+    """Leave a proposal, for good."""
+    asked.annotations.reject(asked.annotator, asked.frame, asked.get("proposal", int))
+    return asked.frame
+
+
+def accept_all(asked: Asked) -> str:
+    """Take every proposal of one origin."""
+    if not asked.annotations.accept_all(asked.annotator, asked.get("origin", str)):
+        raise RequestError("no proposal of that origin waits any more")
+    return asked.frame
+
+
+def carry(asked: Asked) -> str:
+    """Carry the masks of a frame to every frame that sees the surface."""
+    from deglare.annotation import carry_frame
+
+    state = asked.annotations.state(asked.annotator, asked.frame)
+    if not state.surfaces.any():
+        raise RequestError("nothing is marked in this frame: paint the surface first, then carry it")
+    carry_frame(asked.annotations, asked.annotator, asked.run.folder, asked.frame)
+    return asked.frame
+
+
+def start(asked: Asked) -> str:
+    """Propose what the teachers are unsure of."""
+    from deglare.annotation import start_from_uncertainty
+
+    surface = asked.get("surface", str)
+    found = start_from_uncertainty(asked.annotations, asked.annotator, asked.run.folder, [asked.frame], surface)
+    if not found:
+        raise RequestError("the teachers are unsure of nothing here that is not marked already")
+    return asked.frame
+
+
+def exclude(asked: Asked) -> str:
+    """Leave suspect truth out of scoring, or take it in again."""
+    import numpy as np
+
+    from deglare.annotation import suspects_of
+
+    if asked.fields.get("none") is True:
+        pixels = np.zeros(asked.annotations.frames.sizes_hw[asked.annotations.frames.require(asked.frame)], dtype=bool)
+    else:
+        pixels = suspects_of(asked.annotations, asked.annotator, asked.run.folder, asked.frame) > 0
+    asked.annotations.exclude(asked.annotator, asked.frame, pixels)
+    return asked.frame
+
+
+def settle(asked: Asked) -> str:
+    """Keep what two annotators agree on, and what was chosen where they do not."""
+    from deglare.annotation import settle as settled
+
+    choices = asked.get("choices", dict)
+    if not all(
+        isinstance(number, str) and number.isdecimal() and isinstance(one, str) for number, one in choices.items()
+    ):
+        raise RequestError("a choice names a difference and whose mask counts there: choose again")
+    chosen = {int(number[:9]): one for number, one in choices.items()}
+    tag, rest = (asked.fields.get(name) for name in ("tag", "rest"))
+    if not all(one is None or isinstance(one, str) for one in (tag, rest)):
+        raise RequestError("a tag and the rest are words: choose again")
+    a, b = asked.get("a", str), asked.get("b", str)
+    settled(asked.annotations, asked.frame, a, b, chosen, tag, rest)
+    return asked.frame
+
+
+DEEDS: dict[str, Callable[[Asked], str]] = {
+    one.__name__: one for one in (tag, stroke, undo, redo, accept, reject, accept_all, carry, start, exclude, settle)
+}
+"""Each gives the frame that it was about."""
