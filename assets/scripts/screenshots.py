@@ -1,7 +1,8 @@
-"""Pictures of every tab of the studio: python assets/scripts/screenshots.py [RUN] [--out assets/studio]
+"""Pictures of every tab of the studio: python assets/scripts/screenshots.py [RUN] [--clip FILE] [--out assets/studio]
 
-Without a run it is the bundled one. Chromium draws in software, without a window, at the two widths the studio is made
-for; every tab is shown from top to bottom.
+Without a run it is the bundled one. The Video tab is pictured where a clip is given: it is brought and worked through
+first, which takes minutes. ``--tab`` pictures one of them alone. Chromium draws in software, without a window, at the
+two widths the studio is made for; every tab is shown from top to bottom.
 """
 
 from __future__ import annotations
@@ -10,7 +11,9 @@ import argparse
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from threading import Thread
 from time import sleep
 from typing import TYPE_CHECKING, Any
@@ -20,13 +23,16 @@ from playwright.sync_api import sync_playwright
 
 from deglare.cli.terminal import say
 from deglare.inspection.bundled import bundled_run
-from deglare_viewer.app import make_app
+from deglare_viewer.app import Options, make_app
+from deglare_viewer.films.filming import Filming
+from deglare_viewer.guarding import Rules
 from deglare_viewer.sessions import RunTable
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
 
 SIZES = ((1280, 900), (1920, 1080))
+CLIP_BYTES, WORK_MS = 1 << 30, 1_800_000
 ARGS = ["--no-sandbox", "--use-angle=swiftshader", "--enable-unsafe-swiftshader", "--disable-background-networking"]
 DRAWN = "document.querySelector('.dg-mount')?.studio?.drawn?.count > 0"
 TOLD = """document.querySelector('#dg-breakdown .main-svg') && document.querySelectorAll('.views tr').length > 3
@@ -35,9 +41,11 @@ TOLD = """document.querySelector('#dg-breakdown .main-svg') && document.querySel
 
 
 @contextmanager
-def served(run: Path) -> Iterator[str]:
-    """The address of a studio on one run, while the block runs."""
-    server = uvicorn.Server(uvicorn.Config(make_app(RunTable([run])), port=0, log_level="error", ws="none"))
+def served(run: Path, clips: Path) -> Iterator[str]:
+    """The address of a studio on one run, while the block runs; clips that are brought to it lie in a folder."""
+    table = RunTable([run])
+    options = Options(rules=Rules(clip_bytes=CLIP_BYTES), films=Filming(clips, table))
+    server = uvicorn.Server(uvicorn.Config(make_app(table, options), port=0, log_level="error", ws="none"))
     thread = Thread(target=server.run, daemon=True)
     thread.start()
     while not server.started:
@@ -64,6 +72,18 @@ def results(page: Page) -> None:
     page.locator("#dg-region label", has_text="highlight").click()
 
 
+def video(page: Page, clip: Path) -> None:
+    """A clip that is done, some way into what came of it; it is worked through the first time."""
+    page.get_by_role("tab", name="Video").click()
+    if not page.evaluate("localStorage.getItem('deglare.films')"):
+        page.locator("#dg-films input[type=file]").set_input_files(clip)
+        page.locator("#dg-films .plan").wait_for()
+        page.get_by_role("button", name="start").click()
+    page.locator("#dg-films .headline").wait_for(timeout=WORK_MS)
+    page.wait_for_function("document.querySelector('#dg-films video').readyState >= 2")
+    page.evaluate("(film => { film.pause(); film.currentTime = film.duration / 3; })(document.querySelector('video'))")
+
+
 TABS: dict[str, Any] = {"inspect": inspect, "results": results}
 
 
@@ -71,15 +91,24 @@ def main() -> None:
     """Take them."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("run", type=Path, nargs="?")
+    parser.add_argument("--clip", type=Path)
+    parser.add_argument("--tab")
     parser.add_argument("--out", type=Path, default=Path("assets") / "studio")
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
     chromium = shutil.which("chromium") or shutil.which("chromium-browser")
-    with sync_playwright() as playwright, served(options.run or bundled_run()) as address:
+    tabs = TABS if options.clip is None else {**TABS, "video": partial(video, clip=options.clip)}
+    with (
+        TemporaryDirectory() as clips,
+        sync_playwright() as playwright,
+        served(options.run or bundled_run(), Path(clips)) as address,
+    ):
         browser = playwright.chromium.launch(executable_path=chromium, args=ARGS)
+        visitor = browser.new_context()
         for width, height in SIZES:
-            for tab, show in TABS.items():
-                page = browser.new_page(viewport={"width": width, "height": height})
+            for tab, show in tabs.items() if options.tab is None else [(options.tab, tabs[options.tab])]:
+                page = visitor.new_page()
+                page.set_viewport_size({"width": width, "height": height})
                 page.set_default_timeout(120_000)
                 page.goto(address)
                 show(page)

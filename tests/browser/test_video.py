@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
-from bringing import RULES, go, pretended
+from bringing import CLIP_BYTES, RULES, go, pretended
 from clips import write_clip
 from open_runs import make_glare_run
 
@@ -114,7 +114,7 @@ def test_a_clip_becomes_a_run_that_can_be_looked_at_and_a_mesh_to_keep(
 @pytest.fixture
 def films(tmp_path: Path, glare: Path) -> Filming:
     """Clips on which nobody really works."""
-    return pretended(tmp_path / "uploads", RunTable([glare]), extra=("--from", str(glare)))
+    return pretended(tmp_path / "uploads", RunTable([glare]), extra=("--from", str(glare)), most_bytes=CLIP_BYTES)
 
 
 def test_work_is_stopped_goes_on_and_is_found_again_by_whoever_began_it_alone(
@@ -155,6 +155,9 @@ def test_what_is_no_video_and_what_makes_no_sense_get_a_sentence(
     shutil.copy(__file__, tmp_path / "words.mp4")
     bring(page, tmp_path / "words.mp4")
     at(page, ".refused").filter(has_text="words.mp4 is not a video").wait_for()
+    (tmp_path / "large.mp4").write_bytes(bytes(films.most_bytes + 1))
+    bring(page, tmp_path / "large.mp4")
+    at(page, ".refused").filter(has_text="large.mp4 has 2 MB, and at most 2 MB are taken").wait_for()
     bring(page, clip)
     at(page, ".plan dl").wait_for()
     before = rows(page)["used"]

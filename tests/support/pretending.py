@@ -57,6 +57,7 @@ def finish(source: Path, out: Path) -> None:
     poses = "".join(f"{number} {0.1 * number} 0 0 0 0 0 1\n" for number in range(12))
     (out / "results" / "poses_tum.txt").write_text(f"# time tx ty tz\n{poses}")
     (out / "video" / "verdict.json").write_text(json.dumps(VERDICT))
+    (out / "video" / "alignment.json").write_text('{"before": 0.15, "after": 0.0619}')
 
 
 VERDICT = {

@@ -32,7 +32,6 @@ PORTS_TRIED = 20
 STOP_WITHIN_S = 2
 """After Ctrl-C, pages that are still open are cut off."""
 MAX_CONNECTIONS = 256
-CLIP_BYTES = 1 << 30
 SUBSET_BYTES = 32 << 20
 REACHABLE = (
     "careful: {where} is reachable from other machines. Whoever reaches it sees every open run{writes}; {password}"
@@ -55,8 +54,6 @@ class Serving:
     opens_browser: bool = True
     uploads: Path | None = None
     """Where visitors' clips are kept for a day; a folder of the user's cache if not given."""
-    clip_bytes: int = CLIP_BYTES
-    """The largest clip that a visitor may bring."""
 
 
 def silently(stage: str) -> AbstractContextManager[Progress]:
@@ -202,7 +199,7 @@ def _server(table: RunTable, how: Serving, link: str | None) -> uvicorn.Server:
     films = None if how.is_read_only else Filming(how.uploads or cache_folder() / "uploads", table)
     limits = {
         "upload_bytes": upload_limit(),
-        "clip_bytes": 0 if films is None else how.clip_bytes,
+        "clip_bytes": 0 if films is None else films.most_bytes,
         "subset_bytes": 0 if how.is_read_only else SUBSET_BYTES,
     }
     rules = Rules.for_host(how.host, names, password=how.password, **limits)

@@ -27,7 +27,8 @@ from deglare_viewer.sessions import RunTable, UnknownRunError
 WORK = (*ATTENDED, "video")
 DAY_S = 24 * 3600.0
 MOST_KEPT, MOST_WAITING = 32, 4
-FREE_BYTES = 4 << 30
+MOST_BYTES = 1 << 30
+FREE_BYTES = 2 << 30
 """So much of the disk stays free."""
 STOPS_WITHIN_S = GRACE_S + 4
 
@@ -47,6 +48,7 @@ class Filming:
         table: Gets the run of a clip when somebody wants to look at it; it is not listed there.
         work: The beginning of the line that works on a clip; the clip, ``--out``, the run and flags follow.
         extra: Flags behind those that visitors choose.
+        most_bytes: The largest clip that is taken.
         keep_s: How long a clip and all that is made of it is kept after its last work.
         grace_s: How long work that is stopped may take to end by itself.
         clock: Seconds since the epoch.
@@ -59,11 +61,12 @@ class Filming:
         *,
         work: Sequence[str] = WORK,
         extra: Sequence[str] = (),
+        most_bytes: int = MOST_BYTES,
         keep_s: float = DAY_S,
         grace_s: float = GRACE_S,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        self.folder, self.table, self.keep_s = folder, table, keep_s
+        self.folder, self.table, self.keep_s, self.most_bytes = folder, table, keep_s, most_bytes
         self._work, self._extra, self._grace_s, self._clock = tuple(work), tuple(extra), grace_s, clock
         self._films: dict[str, Film] = {}
         self._queue: list[str] = []

@@ -140,7 +140,17 @@ def found_rows(film: Film, verdict: Mapping[str, Any]) -> list[list[str]]:
     if scale is not None:
         teachers = ", ".join(teacher_name(name) for name in scale["teachers"])
         rows.append(["metres", f"from {teachers}; single frames scatter by {100 * scale['spread']:.0f} %"])
-    return rows
+    return [*rows, *alignment_rows(film)]
+
+
+def alignment_rows(film: Film) -> list[list[str]]:
+    """What bringing predicted depth to the camera's points did, where that was done."""
+    path = film.run / "video" / "alignment.json"
+    if not path.is_file():
+        return []
+    found: Any = read_json(path)
+    before, after = (f"{100 * float(found[when]):.0f} %" for when in ("before", "after"))
+    return [["depth", f"brought to the points that the camera saw: off by {before} there before, {after} after"]]
 
 
 def path_length_m(film: Film) -> float | None:

@@ -38,7 +38,7 @@ class Video:
         films = studio.films
         if films is None:
             raise RequestError("visitors can bring no clips here: leave the panel out")
-        said = {"suffixes": SUFFIXES, "seconds": MOST_SECONDS, "kept": films.kept_for}
+        said = {"suffixes": SUFFIXES, "seconds": MOST_SECONDS, "kept": films.kept_for, "bytes": films.most_bytes}
         element = own_element("attachFilms", "dg-films", said, elem_id="dg-films")
 
         def look(event: gr.EventData) -> Any:

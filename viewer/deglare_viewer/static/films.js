@@ -17,7 +17,7 @@ const UNDER_WAY = ['waiting', 'working', 'stopping'];
 
 /**
  * @param {{element: HTMLElement, props: Object, trigger: Function}} gradio `props.value` is JSON:
- *   `{suffixes, seconds, kept}`, what the studio takes and how long it keeps it
+ *   `{suffixes, seconds, kept, bytes}`, what the studio takes and how long it keeps it
  */
 export function attachFilms({element, props, trigger}) {
   const place = element.querySelector('.dg-films');
@@ -60,7 +60,7 @@ export function attachFilms({element, props, trigger}) {
   }
 
   function chip(id) {
-    const name = kept.names[id] ?? 'a clip';
+    const name = kept.names[id] || 'a clip';
     const press = () => show(id);
     return h('button', {type: 'button', class: id === told?.id ? 'now' : null, title: name, onclick: press}, name);
   }
@@ -101,6 +101,10 @@ export function attachFilms({element, props, trigger}) {
 
   async function take(file) {
     const mine = ++turn;
+    if (file.size > offer.bytes) {
+      draw({state: 'refused', says: `${file.name} has ${inMb(file.size)}, and at most ${inMb(offer.bytes)} are taken here: cut it first.`});
+      return;
+    }
     const wishes = bring.wishes();
     let coming = null;
     const leave = () => coming?.abort();
@@ -110,7 +114,11 @@ export function attachFilms({element, props, trigger}) {
     try {
       coming = bring.send(file, say);
       const next = await coming.answer;
-      if (mine !== turn) return;
+      if (mine !== turn) {
+        keep(next, kept.shown); // the visitor looks at another one meanwhile
+        mark();
+        return;
+      }
       draw(keep(next));
       bring.fill(wishes);
       wish(wishes);
@@ -119,9 +127,10 @@ export function attachFilms({element, props, trigger}) {
     }
   }
 
-  function keep(next) {
+  function keep(next, seen = next.id) {
     const ids = kept.ids.includes(next.id) ? kept.ids : [next.id, ...kept.ids].slice(0, MOST_KEPT);
-    write({ids, names: {...kept.names, [next.id]: next.name}, shown: next.id});
+    const names = {...kept.names, [next.id]: next.name};
+    write({ids, names: Object.fromEntries(ids.map((id) => [id, names[id] ?? ''])), shown: seen});
     return next;
   }
 
@@ -146,6 +155,8 @@ export function attachFilms({element, props, trigger}) {
   draw(null);
   if (kept.ids.length) show(kept.ids.includes(kept.shown) ? kept.shown : kept.ids[0]);
 }
+
+const inMb = (bytes) => `${Math.ceil(bytes / 1e6)} MB`;
 
 /** The style sheet beside this file, once for a page. */
 function loadStyle() {

@@ -8,7 +8,7 @@ import {send} from './films_asking.js';
 const LATER_MS = 350;
 
 /**
- * @param {{suffixes: string[], seconds: number, kept: string}} offer
+ * @param {{suffixes: string[], seconds: number, kept: string, bytes: number}} offer
  * @param {{onFile: (file: File) => void, onWishes: (wishes: Object) => void}} on
  */
 export function bringing({suffixes, seconds}, {onFile, onWishes}) {
