@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -80,7 +81,7 @@ def require_depth_alone(found: Made) -> None:
 
 
 def test_a_camera_that_only_turns_gets_depth_alone_and_is_told_to_walk(tmp_path: Path) -> None:
-    found = made(tmp_path, turning(20))
+    found = made(tmp_path, turning(14))
     require_depth_alone(found)
     assert any("walk" in advice for advice in found.account.advice), found.account
 
@@ -127,3 +128,20 @@ def test_what_fails_is_told_in_the_file(tmp_path: Path) -> None:
 def test_an_uncertainty_that_looks_at_crops_is_refused() -> None:
     with pytest.raises(RequestError, match="crops"):
         VideoSettings(labels=LabelSettings(uncertainty=Crop()))
+
+
+def test_a_header_that_claims_too_short_a_clip_is_not_believed(tmp_path: Path) -> None:
+    clip = write_clip(tmp_path / "clip.mkv", still(30))
+    found = deglare.video(shortened(clip), tmp_path / "run", SETTINGS, QUICK)
+    assert found.plan.facts.duration_s < 1
+    decoded: Any = read_json(tmp_path / "run" / "video" / "decoded.json")
+    assert len(decoded["times_s"]) == 30
+
+
+def shortened(clip: Path) -> Path:
+    """The same Matroska file, whose header claims a tenth of its duration."""
+    data = clip.read_bytes()
+    place = data.index(b"\x44\x89\x88") + 3  # Duration, a float of 8 bytes
+    (claimed,) = struct.unpack(">d", data[place : place + 8])
+    clip.write_bytes(data[:place] + struct.pack(">d", claimed / 10) + data[place + 8 :])
+    return clip

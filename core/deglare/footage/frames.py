@@ -17,7 +17,7 @@ from deglare.data.files import read_json, read_rgb, write_image, write_json
 from deglare.data.video import VideoLimits, decode_video
 from deglare.data.video_facts import VideoRequest
 from deglare.footage.ledger import remove
-from deglare.footage.plan import Plan, shrunk_to
+from deglare.footage.plan import MOST_LOOKED_AT, Plan, shrunk_to
 from deglare.footage.workplace import Identity, Workplace
 from deglare.fusion.importing import resized_rgb
 from deglare.fusion.staging import Announce, Key
@@ -77,7 +77,7 @@ class Cutting:
         plan, ledger = self.plan, self.place.ledger
         wanted = {
             "start_s": plan.start_s,
-            "end_s": plan.end_s,
+            "end_s": plan.stop_s,
             "step_s": plan.step_s,
             "longest_side": max(plan.working_hw),
         }
@@ -90,7 +90,7 @@ class Cutting:
             remove(self._pictures)
             self._pictures.mkdir(parents=True)
             request = VideoRequest(
-                "", "", **wanted, max_frames=plan.looked_at + 2, expected=plan.looked_at, threads=self.threads
+                "", "", **wanted, max_frames=MOST_LOOKED_AT, expected=plan.looked_at, threads=self.threads
             )
             found = decode_video(self.video, self._pictures, request, self.limits, progress)
             write_json(self._decoded, {"times_s": found.times_s, "note": found.note})

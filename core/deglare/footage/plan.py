@@ -49,6 +49,8 @@ class Plan:
     """Seconds between the frames that are looked at."""
     start_s: float
     end_s: float
+    """As the header has it; frames are taken to ``stop_s``, for headers are not believed."""
+    stop_s: float
     looked_at: int
     """About how many frames that is."""
     most_kept: int
@@ -117,6 +119,7 @@ def planned(
         step_s=step_s,
         start_s=settings.start_s,
         end_s=end_s,
+        stop_s=settings.start_s + settings.seconds,
         looked_at=looked_at,
         most_kept=min(settings.most_frames, looked_at),
         expected_kept=kept,
