@@ -8,6 +8,7 @@ Names are imported when they are first used: figures do not need what the widget
 
 from __future__ import annotations
 
+import os
 from importlib import import_module
 from typing import TYPE_CHECKING
 
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from deglare_viewer.notebook.inspector import Inspector
     from deglare_viewer.notebook.polygon import PolygonDrawing
     from deglare_viewer.notebook.worst import worst_frames
+
+os.environ.setdefault("OPEN3D_DISABLE_WEB_VISUALIZER", "true")  # in notebooks Open3D starts a server of its own
 
 __all__ = ["Inspector", "PolygonDrawing", "breakdown_figure", "curves_figure", "frame_figure", "worst_frames"]
 
