@@ -2,7 +2,8 @@
 
     python assets/scripts/real_labels.py SEQUENCE WORK OUT [--take 150] [--network NETWORK.onnx]
 
-OUT.md gets the numbers, OUT.jpg frames and meshes. The networks that ship run as they are, and once more times one
+OUT.md gets the numbers, OUT.jpg frames, OUT_mesh.jpg the sensor's mesh and, of the networks that ship and of NETWORK,
+the mesh of the published fusion and of the default. The networks that ship run as they are, and once more times one
 factor, the median of sensor depth over predicted depth of all frames: what is wrong beyond the scale. NETWORK is a
 relative one; its depth is made metric by one scale and one shift of 1/depth, fitted to the sensor in every tenth frame
 and the same for all. Both factors are taken from the truth, which is said wherever their numbers stand.
@@ -26,7 +27,6 @@ from deglare.evaluation.comparing import Scene, measure
 from deglare.evaluation.protocol import Alignment, Protocol, protocol_named
 from deglare.evaluation.report import aligned_table
 from deglare.fitting import line_through
-from deglare.fusion.estimators import Ensemble, Flip
 from deglare.fusion.labelling import label
 from deglare.fusion.settings import PUBLISHED, LabelSettings, MeshSettings
 from deglare.geometry.mesh import Mesh
@@ -45,13 +45,12 @@ TEACHERS = ("monodepth2-small", "hrdepth-small", "monovit-small")
 FITTED_EVERY, SHOWN_FRAMES, ERROR_LIMIT_M = 10, 3, 0.5
 FUSIONS = {
     "published": PUBLISHED,
-    "published, every 3": replace(PUBLISHED, mesh=replace(PUBLISHED.mesh, every=3)),
-    "robust": LabelSettings(mesh=MeshSettings(weights="incidence", tau=0.5, every=3)),
-    "robust, certainty": LabelSettings(mesh=MeshSettings(weights="incidence+certainty", tau=0.5, every=3)),
-    "robust, certainty, tau 0.35": LabelSettings(mesh=MeshSettings(weights="incidence+certainty", tau=0.35, every=3)),
+    "robust, tau 0.5": LabelSettings(mesh=MeshSettings(weights="incidence", tau=0.5)),
+    "certainty, tau 0.5": LabelSettings(mesh=MeshSettings(tau=0.5)),
     "default": LabelSettings(),
 }
 """The published one switches at 0.4 m, the others blend."""
+SHOWN_MESHES = ("published", "default")
 ALIGNMENTS: tuple[Alignment, ...] = ("none", "median-sequence", "median")
 BACK_M, UP_M, DOWN_DEGREES = 1.0, 0.4, 8.0
 """Where the mesh is looked at from: behind and above the first camera, tilted down."""
@@ -143,8 +142,7 @@ class Trial:
 
     def run(self, settings: LabelSettings) -> RunFolder:
         """Networks look once; what other settings change is made again."""
-        certainty = Ensemble() if len(self.teachers) > 1 else Flip()
-        return label(self.sequence, self.teachers, self.out, replace(settings, uncertainty=certainty), threads=1).run
+        return label(self.sequence, self.teachers, self.out, settings, threads=1).run
 
 
 def trials_of(sequence: Frames, work: Path, network: Path | None) -> Iterator[Trial]:
@@ -162,10 +160,15 @@ def trials_of(sequence: Frames, work: Path, network: Path | None) -> Iterator[Tr
         yield Trial("ONNX, fitted", sequence, [alone], work / "onnx")
 
 
-def rows_of(trial: Trial) -> Iterator[list[str]]:
-    """Every network, then projected depth and labels of every fusion; the default comes last and stays."""
+def rows_of(trial: Trial, meshes: dict[str, Mesh]) -> Iterator[list[str]]:
+    """Every network, then projected depth and labels of every fusion; the default comes last and stays.
+
+    Meshes that are worth looking at are put beside each other in ``meshes``.
+    """
     for title, settings in FUSIONS.items():
         run = trial.run(settings)
+        if title in SHOWN_MESHES and not trial.title.endswith("scaled"):
+            meshes[f"{trial.title}, {title}"] = read_mesh(run.mesh)
         if title == next(iter(FUSIONS)):
             for teacher in trial.teachers:
                 folder = run.root / "predicted" / teacher.name
@@ -217,7 +220,7 @@ def frames_sheet(runs: Mapping[str, RunFolder]) -> Picture:
     return sheet(rows, titles[: len(rows[0])])
 
 
-def sensor_mesh(sequence: Frames, run: RunFolder) -> Mesh:
+def sensor_mesh(run: RunFolder) -> Mesh:
     """What the sensor itself fuses to."""
     volume, manifest = Volume(VolumeSettings(back_m=0.2, with_colour=True)), run.manifest()
     for name, pose in list(manifest.poses.items())[::3]:
@@ -245,14 +248,12 @@ def viewpoints(manifest_poses: Sequence[Rigid]) -> list[Rigid]:
     return [manifest_poses[i] @ tilt for i in (0, len(manifest_poses) // 2)]
 
 
-def meshes_sheet(sequence: Frames, runs: Mapping[str, RunFolder]) -> Picture:
+def meshes_sheet(run: RunFolder, meshes: Mapping[str, Mesh]) -> Picture:
     """Every mesh from the same places."""
-    first = next(iter(runs.values()))
-    manifest = first.manifest()
+    manifest = run.manifest()
     places = viewpoints([pose for pose in manifest.poses.values() if pose is not None])
-    meshes = {"sensor": sensor_mesh(sequence, first)} | {title: read_mesh(run.mesh) for title, run in runs.items()}
     rows = [[mesh_picture(mesh, manifest.camera, place) for mesh in meshes.values()] for place in places]
-    return sheet([[shrunk(picture, 380) for picture in row] for row in rows], [f"mesh: {title}" for title in meshes])
+    return sheet([[shrunk(picture, 300) for picture in row] for row in rows], [f"mesh: {title}" for title in meshes])
 
 
 def main() -> None:
@@ -268,13 +269,15 @@ def main() -> None:
     use_one_thread()
     sequence = open_sequence(asked.sequence)
     sequence = replace(sequence, frames=tuple(sequence)[: asked.take : asked.every])
-    lines, runs = [HEADS], {}
+    lines, runs, meshes = [HEADS], dict[str, RunFolder](), dict[str, Mesh]()
     for trial in trials_of(sequence, asked.work, asked.network):
-        lines += rows_of(trial)
+        lines += rows_of(trial, meshes)
         runs[trial.title] = RunFolder(trial.out)
         write_text(asked.out.with_suffix(".md"), f"{len(sequence)} frames\n\n{aligned_table(lines, left=2)}\n")
     write_image(asked.out.with_suffix(".jpg"), frames_sheet(runs))
-    write_image(asked.out.with_name(asked.out.name + "_mesh.jpg"), meshes_sheet(sequence, runs))
+    first = next(iter(runs.values()))
+    meshes = {"sensor": sensor_mesh(first)} | meshes
+    write_image(asked.out.with_name(asked.out.name + "_mesh.jpg"), meshes_sheet(first, meshes))
 
 
 if __name__ == "__main__":
