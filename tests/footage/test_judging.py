@@ -9,6 +9,7 @@ import numpy as np
 from deglare.geometry.poses_bundle import Model, fit_of
 from deglare.geometry.poses_judging import Verdict, judged
 from deglare.geometry.poses_lens import Lens
+from deglare.geometry.poses_parallax import parallax_px
 from deglare.geometry.poses_rotations import rotation_matrices
 from deglare.geometry.poses_scale import agreement_of
 from deglare.geometry.poses_solving import Solved
@@ -78,6 +79,19 @@ def test_parts_that_share_no_points_are_told_apart() -> None:
 def test_a_camera_that_hardly_moves_is_told_to_walk() -> None:
     told = verdict(solved(step_m=0.0005))
     assert not told.believed and "hardly moved" in told.reasons[0] and "walk" in told.advice[0]
+
+
+def test_parallax_is_what_is_left_once_turning_is_undone() -> None:
+    assert parallax_px(solved(step_m=0.0).tracks, LENS, FRAMES) < 0.01
+    far, near = (parallax_px(solved(step_m=step).tracks, LENS, FRAMES) for step in (0.08, 0.02))
+    assert far > 3 * near > 3
+
+
+def test_a_path_that_is_read_out_of_noise_is_not_believed() -> None:
+    found = solved(step_m=0.003)
+    noisy = found.tracks.xy + np.random.default_rng(2).normal(0, 0.8, found.tracks.xy.shape)
+    told = verdict(replace(found, tracks=replace(found.tracks, xy=noisy)))
+    assert not told.believed and "only turned" in told.reasons[0]
 
 
 def test_an_absurd_focal_length_is_not_believed() -> None:

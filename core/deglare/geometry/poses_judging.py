@@ -1,7 +1,7 @@
 """Is a reconstruction to be believed? Reprojection error does not tell; these do.
 
 How many frames hang together, whether neighbours see the same points, jumps between neighbours, an absurd focal
-length, points that hardly moved, and whether depth agrees with what the networks predict.
+length, a camera that only turned, and whether depth agrees with what the networks predict.
 """
 
 from __future__ import annotations
@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from jaxtyping import Bool, Float64
 
+from deglare.geometry.poses_bundle import fit_of
+from deglare.geometry.poses_parallax import parallax_px
 from deglare.geometry.poses_scale import DepthAgreement
 from deglare.geometry.poses_solving import Solved
 
@@ -33,6 +35,10 @@ FOCAL_RANGE = (0.4, 2.5)
 
 LEAST_ANGLE_DEGREES = 1.0
 """Median angle between the outer rays of a point."""
+
+LEAST_PARALLAX, SURE_PX = 4.0, 0.2
+"""What is left of the picture's motion once turning is undone, over the median distance in pixels between where points
+are and where they are seen, which is never taken for less than `SURE_PX`."""
 
 LARGEST_DISAGREEMENT = 0.7
 """Logarithm of depth over predicted depth, from the median of all frames: a factor of two."""
@@ -102,6 +108,8 @@ def measures_of(solved: Solved, agreement: DepthAgreement) -> dict[str, float]:
         "focal_over_longest_side": solved.model.lens.focal_px / max(solved.model.lens.size_hw),
         "radial": solved.model.lens.radial,
         "median_angle_degrees": median_angle_degrees(solved),
+        "parallax_px": parallax_px(solved.tracks, solved.model.lens, len(solved.frames)),
+        "off_px": float(np.median(np.minimum(fit_of(solved.model, solved.tracks).distance_px, 1e6))),
         "depth_scatter": agreement.scatter,
         "depth_spread": agreement.spread,
         "sightings": float(len(solved.tracks)),
@@ -115,7 +123,13 @@ def fatal_flaws(solved: Solved, measures: dict[str, float]) -> tuple[tuple[str, 
     if not FOCAL_RANGE[0] <= focal <= FOCAL_RANGE[1]:
         reasons.append(f"the focal length comes out as {focal:.2f} times the longest side, which no phone has")
         advice.append("give the focal length (--focal) or the field of view (--fov)")
-    if measures["median_angle_degrees"] < LEAST_ANGLE_DEGREES:
+    if measures["parallax_px"] < LEAST_PARALLAX * max(measures["off_px"], SURE_PX):
+        reasons.append(
+            f"once turning is undone the picture moves by {measures['parallax_px']:.1f} pixels only: the camera hardly "
+            "moved, or only turned"
+        )
+        advice.append(WALK)
+    elif measures["median_angle_degrees"] < LEAST_ANGLE_DEGREES:
         reasons.append(
             f"points are seen under {measures['median_angle_degrees']:.1f} degrees only: the camera hardly moved"
         )
