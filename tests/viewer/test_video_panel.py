@@ -81,7 +81,7 @@ def test_other_wishes_change_the_plan_at_once(films: Filming, clip: Path) -> Non
     assert dict(half["plan"]["rows"])["used"].startswith("0 to 0.5 s, about 5 frames")
     with pytest.raises(RequestError, match="focal length and the field of view say the same"):
         told(films, film.id, Wishes(focal_px=100.0, fov_deg=60.0))
-    with pytest.raises(RequestError, match="before the start 9: start earlier"):
+    with pytest.raises(RequestError, match="before 9 s: start earlier"):
         told(films, film.id, Wishes(start_s=9.0))
     assert films.film(film.id).wishes == Wishes(seconds=0.5, fov_deg=60.0)
 

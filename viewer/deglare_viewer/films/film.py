@@ -187,6 +187,7 @@ def is_plain_name(name: object) -> bool:
 
 FLAGS: Mapping[str, str] = {
     r"\s*\([^()]*--[^()]*\)": "",
+    r"before --start ([0-9.]+)": r"before \1 s",
     r"--start and --seconds choose": "the start and the length choose",
     r"--focal or --fov": "the focal length or the field of view",
     r"--focal and --fov": "the focal length and the field of view",

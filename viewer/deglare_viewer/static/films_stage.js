@@ -22,7 +22,7 @@ function empty(told, {kept}) {
   const element = h(
     'div',
     {class: 'empty'},
-    told?.says && h('p', {class: 'refused', role: 'alert'}, told.says),
+    told?.says && h('p', {class: 'refused', role: 'alert'}, whole(told.says)),
     h('h2', {}, 'A room you filmed, in depth'),
     h(
       'p',
@@ -69,16 +69,16 @@ function planned(told, acts) {
       facts(plan.rows),
       h('p', {class: 'expect'}, plan.expect),
       ...plan.notes.map((note) => h('p', {class: 'note'}, note)),
-      h('p', {class: 'quiet'}, `Nothing has begun yet. ${kept}.`.replace('deleted', 'The clip is deleted')),
+      h('p', {class: 'quiet'}, `Nothing has begun yet. The clip is ${kept}.`),
     );
   };
   const refuse = (says) => {
     refused.hidden = false;
     start.disabled = true;
-    setText(refused, says);
+    setText(refused, whole(says));
   };
   update(told);
-  const element = h('div', {}, head(told.name, 'what will be done', start, remove(acts)), refused, body);
+  const element = h('div', {}, head(told.name, 'what will be done', remove(acts), start), refused, body);
   return {element, update, refuse};
 }
 
@@ -91,18 +91,25 @@ function working(told, acts) {
     line.style.setProperty('--share', now.share);
     setText(says, sentenceOf(now));
     setText(left, now.state === 'working' ? now.left : '');
-    if (steps.childElementCount !== now.stages.length) steps.replaceChildren(...now.stages.map((one) => h('li', {}, h('span', {}, one), h('i', {}))));
-    [...steps.children].forEach((step, place) => {
-      const isNow = now.state !== 'waiting' && place === (now.now ?? 0);
-      step.className = isNow ? 'now' : place < (now.now ?? 0) ? 'past' : '';
-      setText(step.lastChild, isNow ? now.count : '');
-    });
+    tick(steps, now);
   };
   update(told);
   const stop = button('cancel', 'Stop the work; what is done of it stays', acts.stop);
   stop.disabled = told.state === 'stopping';
   const element = h('div', {}, head(told.name, '', stop), h('div', {class: 'bar'}, line), h('div', {class: 'under'}, says, left), steps, h('p', {class: 'quiet'}, 'You can close or reload this page: the work goes on, and this browser finds it again.'));
   return {element, update};
+}
+
+/** The stages as a list: those that are done, the one that is now with how far it is, those to come. */
+function tick(steps, {state, stages, now, count}) {
+  if (steps.childElementCount !== stages.length) {
+    steps.replaceChildren(...stages.map((one) => h('li', {}, h('span', {}, one), h('i', {}))));
+  }
+  [...steps.children].forEach((step, place) => {
+    const isNow = state !== 'waiting' && place === (now ?? 0);
+    step.className = isNow ? 'now' : place < (now ?? 0) ? 'past' : '';
+    setText(step.lastChild, isNow ? count : '');
+  });
 }
 
 function sentenceOf({state, place, stages, now}) {
@@ -117,16 +124,19 @@ function stopped(told, acts) {
   const refused = h('p', {class: 'refused', role: 'alert', hidden: true});
   const refuse = (why) => {
     refused.hidden = false;
-    setText(refused, why);
+    setText(refused, whole(why));
   };
   const go = button(isFailed ? 'try again' : 'go on', 'Go on where it ended', acts.start, 'text go');
+  const steps = h('ol', {class: 'stages ended'});
+  if (told.stages) tick(steps, told);
   const element = h(
     'div',
     {},
-    head(told.name, isFailed ? 'it did not work' : 'stopped', go, remove(acts)),
+    head(told.name, isFailed ? 'it did not work' : 'stopped', remove(acts), told.stages && go),
     refused,
-    h('p', {class: isFailed ? 'refused' : 'says'}, capital(says ?? '')),
-    h('p', {class: 'quiet'}, `${capital(told.kept)}.`),
+    h('p', {class: isFailed ? 'refused' : 'says'}, whole(says ?? '')),
+    steps,
+    h('p', {class: 'quiet'}, whole(`the clip and what was made of it are ${told.kept}`)),
   );
   return {element, update() {}, refuse};
 }
@@ -147,7 +157,7 @@ function done(told, acts) {
   const element = h(
     'div',
     {},
-    head(told.name, told.kept, look, remove(acts)),
+    head(told.name, told.kept, remove(acts), look),
     h('div', {class: 'found'}, film, verdict, shelf),
   );
   return {element, update() {}};
@@ -197,4 +207,6 @@ function remove(acts) {
   return one;
 }
 
+/** A sentence as it stands on the page. */
+const whole = (text) => capital(text) + (/[.!?]$/.test(text) ? '' : '.');
 const capital = (text) => text.slice(0, 1).toUpperCase() + text.slice(1);
