@@ -240,7 +240,7 @@ def test_the_page_is_whole_and_names_nobody_else(glare: Path) -> None:
         labels = [
             one["props"]["label"] for one in client.get("/config").json()["components"] if one["type"] == "tabitem"
         ]
-        assert labels == ["Inspect", "Results"]
+        assert labels == ["Inspect", "Annotate", "Results"]
         assert "</studio/static/viewport.js>; rel=modulepreload" in client.get("/").headers["link"]
         assert "link" not in client.get("/config").headers
         for host in ("googleapis", "gstatic", "huggingface.co/datasets", "cdn."):

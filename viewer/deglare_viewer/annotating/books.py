@@ -118,6 +118,6 @@ class Books:
         self._blanks.cleanup()
 
 
-def found_out(error: DeglareError, root: Path, name: str) -> LabelError:
+def without_place(error: DeglareError, root: Path, name: str) -> DeglareError:
     """The same sentence without a place of the server in it."""
-    return LabelError(str(error).replace(str(root), name))
+    return type(error)(str(error).replace(str(root), name))

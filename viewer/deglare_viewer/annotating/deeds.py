@@ -69,21 +69,25 @@ def _whole(text: str) -> int:
 
 def tag(asked: Asked) -> str:
     """Say what a frame is."""
-    asked.annotations.tag(asked.annotator, asked.frame, asked.get("tag", str))
-    return asked.frame
+    from deglare.annotation.actions import tag as checked
+
+    return _once(asked, checked(asked.get("tag", str)))
 
 
 def stroke(asked: Asked) -> str:
-    """Paint, erase or fill. One that is sent again because no answer came is written once.
-
-    The page sends ``after``, the last number it knew of the frame when it first sent the stroke, and ``again``.
-    """
+    """Paint, erase or fill."""
     from deglare.annotation import stroke as checked
 
-    action = checked(asked.fields.get("stroke"))
-    if asked.fields.get("again") is True and _is_there(asked, action):
-        return asked.frame
-    asked.annotations.do(asked.annotator, asked.frame, action)
+    return _once(asked, checked(asked.fields.get("stroke")))
+
+
+def _once(asked: Asked, action: Action) -> str:
+    """Do it. What is sent again because no answer came is written once.
+
+    The page sends ``after``, the last number it knew of the frame when it first sent this, and then ``again``.
+    """
+    if asked.fields.get("again") is not True or not _is_there(asked, action):
+        asked.annotations.do(asked.annotator, asked.frame, action)
     return asked.frame
 
 
@@ -156,12 +160,14 @@ def exclude(asked: Asked) -> str:
 
     from deglare.annotation import suspects_of
 
+    known = asked.annotations.frames
+    frame = known.require(asked.frame)
     if asked.fields.get("none") is True:
-        pixels = np.zeros(asked.annotations.frames.sizes_hw[asked.annotations.frames.require(asked.frame)], dtype=bool)
+        pixels = np.zeros(known.sizes_hw[frame], dtype=bool)
     else:
-        pixels = suspects_of(asked.annotations, asked.annotator, asked.run.folder, asked.frame) > 0
-    asked.annotations.exclude(asked.annotator, asked.frame, pixels)
-    return asked.frame
+        pixels = suspects_of(asked.annotations, asked.annotator, asked.run.folder, frame) > 0
+    asked.annotations.exclude(asked.annotator, frame, pixels)
+    return frame
 
 
 def settle(asked: Asked) -> str:

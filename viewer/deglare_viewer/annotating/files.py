@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from deglare.errors import DeglareError, RequestError
 from deglare.inspection.downloads import Download, safe_name
-from deglare_viewer.annotating.books import found_out
+from deglare_viewer.annotating.books import without_place
 
 if TYPE_CHECKING:
     from deglare.annotation import Subset
@@ -62,7 +62,7 @@ def unpacked(body: bytes, name: str) -> Subset:
                 place.write_bytes(body)
             return import_subset(place)
         except DeglareError as error:
-            raise found_out(error, place, Path(name).name[-60:]) from error
+            raise without_place(error, place, Path(name).name[-60:]) from error
 
 
 def unzip(body: bytes, folder: Path) -> None:

@@ -93,7 +93,8 @@ class AnnotationRoutes:
         from deglare.annotation import Suspicion, suspects_of
 
         book = self.books.book(run)
-        codes = suspects_of(book.to_look(), annotator, book.run.folder, frame)
+        looking = book.to_look()
+        codes = suspects_of(looking, annotator, book.run.folder, looking.frames.require(frame))
         through, missing = (runs_of(codes == int(kind)) for kind in (Suspicion.THROUGH, Suspicion.MISSING))
         return fresh({"size_hw": list(codes.shape), "through": through, "missing": missing})
 

@@ -70,7 +70,8 @@ export function createAgreeing(desk, acts) {
   function show({a, b, tolerance_px: tolerance, tags, whole, frames}) {
     said.textContent = `${frames.length} frames that both looked at, ${tags.same} of ${tags.both} tags the same`;
     const heads = ['surface', 'IoU', 'boundary F', 'both', `only ${a}`, `only ${b}`];
-    const rows = Object.entries(whole).map(([kind, found]) => [
+    const isThere = ([kind, found]) => kind === 'any' || found.both + found.only_a + found.only_b > 0;
+    const rows = Object.entries(whole).filter(isThere).map(([kind, found]) => [
       kind === 'any' ? 'any surface' : kind, number(found.iou), number(found.boundary_f), found.both, found.only_a, found.only_b,
     ]);
     table.replaceChildren(

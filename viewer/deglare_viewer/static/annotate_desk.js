@@ -145,9 +145,11 @@ export async function openDesk(place, run, routes, isReadOnly) {
 
   /* What is done */
 
+  const lastSeq = () => frames.get(now.frame)?.state?.last_seq ?? 0;
+
   function add(what, fields = {}) {
     if (!may()) say(now.name ? 'This studio only shows annotations.' : 'Say who you are first.');
-    else saving.add({do: what, annotator: now.name, frame: now.frame, ...fields});
+    else saving.add({do: what, annotator: now.name, frame: now.frame, after: lastSeq(), ...fields});
   }
 
   function tag(value) {
@@ -161,7 +163,7 @@ export async function openDesk(place, run, routes, isReadOnly) {
   }
 
   function drawn(stroke) {
-    add('stroke', {stroke, after: frames.get(now.frame)?.state?.last_seq ?? 0});
+    add('stroke', {stroke});
     now.looked.add(now.frame);
     draw();
   }

@@ -18,7 +18,7 @@ const WORK = ['stroke', 'tag'];
  */
 export function createSaving(run, routes, told) {
   const kept = createKept(run);
-  let items = kept.found();
+  let items = kept.found().map((item) => ({...item, again: true})); // perhaps they got through
   let fault = null;
   let isKept = true;
   let isUnderWay = false;
