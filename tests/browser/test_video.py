@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser, Locator, Page
 
 FRAMES = 26
-WORK_MS = 240_000
+WORK_MS = 600_000
 PATIENCE_MS = 60_000
 
 
