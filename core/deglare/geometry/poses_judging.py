@@ -200,7 +200,9 @@ def shortcomings(
         reasons.append(f"{lost} of {frames} frames show too little that other frames show too")
         advice += [SLOWLY, TEXTURE]
     if doubtful:
-        reasons.append(f"{doubtful} frames see too few points, or are at odds with the networks more than the others")
+        reasons.append(
+            f"{doubtful} of {frames} frames see too few points, or are at odds with the networks more than the others"
+        )
         advice.append(TEXTURE)
     if len(pieces) > 1:
         reasons.append(f"the path falls into {len(pieces)} parts that are not tied together")
