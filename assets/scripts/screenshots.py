@@ -38,6 +38,8 @@ DRAWN = "document.querySelector('.dg-mount')?.studio?.drawn?.count > 0"
 TOLD = """document.querySelector('#dg-breakdown .main-svg') && document.querySelectorAll('.views tr').length > 3
   && !/Loading|Fusing|comes once/.test(document.querySelector('.dg-mount').innerText)"""
 """Every part of the Inspect tab has something to show."""
+STILL = """(film => { film.pause(); film.controls = false; film.currentTime = film.duration / 3; })(
+  document.querySelector('#dg-films video'))"""
 
 
 @contextmanager
@@ -81,7 +83,7 @@ def video(page: Page, clip: Path) -> None:
         page.get_by_role("button", name="start").click()
     page.locator("#dg-films .headline").wait_for(timeout=WORK_MS)
     page.wait_for_function("document.querySelector('#dg-films video').readyState >= 2")
-    page.evaluate("(film => { film.pause(); film.currentTime = film.duration / 3; })(document.querySelector('video'))")
+    page.evaluate(STILL)
 
 
 TABS: dict[str, Any] = {"inspect": inspect, "results": results}
