@@ -107,9 +107,11 @@ function render({model, el}) {
   model.on('change:_view', follow);
   model.on('msg:custom', say);
   const source = overMessages(line, model.get('_run'));
-  mount(place, {source, view: model.get('_view'), onEvent: hear, isGuest: true}).then((mounted) => {
+  const begun = model.get('_view');
+  mount(place, {source, view: begun, onEvent: hear, isGuest: true}).then((mounted) => {
     studio = mounted;
     if (isOver) studio.destroy();
+    else if (!same(begun, model.get('_view'))) follow(); // the kernel went on while the run was opened
   });
 
   return () => {

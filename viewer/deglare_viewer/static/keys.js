@@ -54,15 +54,17 @@ export function attachKeys(studio) {
     if (event.key.startsWith('Arrow') && target.closest(OWN_ARROWS)) return false;
     if (event.key === ' ' && target.closest('button, a, summary, [role=button], [role=tab]')) return false;
     const root = target.closest('.deglare-studio');
-    return root ? root === element : !studio.isGuest && isNearest(element);
+    return root ? root === element : isNearest(element);
   }
 
-  document.addEventListener(
+  const home = studio.isGuest ? element : document; // the page around a guest has keys of its own
+  home.addEventListener(
     'keydown',
     (event) => {
       const work = pressed[event.key];
       if (!work || !isOurs(event)) return;
       event.preventDefault();
+      if (studio.isGuest) event.stopPropagation();
       work(event);
     },
     {signal},
