@@ -27,6 +27,9 @@ FRAMES = 22
 FEATURES, PAIRS = 4, 5
 """Numbers of stages."""
 
+TOLD = ("progress.json", "plan.json", "verdict.json", "alignment.json", "stages.json")
+"""What is said anew by every call."""
+
 QUICK = (
     "--teachers",
     "monodepth2-small",
@@ -147,7 +150,7 @@ def test_results_are_there_and_the_last_word_is_done(story: Story) -> None:
 def test_the_same_line_again_changes_no_file(story: Story) -> None:
     before = times_of(story.out)
     assert main(["video", str(story.clip), "--out", str(story.out), *QUICK]) == 0
-    told = {story.out / "video" / name for name in ("progress.json", "plan.json", "verdict.json", "stages.json")}
+    told = {story.out / "video" / name for name in TOLD}
     told |= {story.out / "run.json"}
     now = times_of(story.out)
     assert {path for path in now if before.get(path) != now[path]} <= told
