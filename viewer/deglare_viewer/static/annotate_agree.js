@@ -68,7 +68,7 @@ export function createAgreeing(desk, acts) {
   }
 
   function show({a, b, tolerance_px: tolerance, tags, whole, frames}) {
-    said.textContent = `${frames.length} frames that both looked at, ${tags.same} of ${tags.both} tags the same`;
+    said.textContent = `${frames.length} ${frames.length === 1 ? 'frame' : 'frames'} that both looked at; ${tags.same} of ${tags.both} tags are the same`;
     const heads = ['surface', 'IoU', 'boundary F', 'both', `only ${a}`, `only ${b}`];
     const isThere = ([kind, found]) => kind === 'any' || found.both + found.only_a + found.only_b > 0;
     const rows = Object.entries(whole).filter(isThere).map(([kind, found]) => [

@@ -69,6 +69,7 @@ export async function openDesk(place, run, routes, isReadOnly) {
   place.replaceChildren(bar.element, middle, side.element, strip.element, agreeing.element, sheet);
 
   const counted = {frame: null, count: 0};
+  let telling = 0;
   place.annotate = {now, acts, counted, frames, saving, picture, sight: picture.sight};
   const soon = later(RETELL_MS, signal, () => retell(false));
   const unsay = later(NOTE_MS, signal, () => say(''));
@@ -83,7 +84,14 @@ export async function openDesk(place, run, routes, isReadOnly) {
     tell();
   }
 
+  /** Everything around the picture; it may come a moment later than the picture. */
   function tell() {
+    telling ||= requestAnimationFrame(tellNow);
+  }
+
+  function tellNow() {
+    telling = 0;
+    if (signal.aborted) return;
     const state = frames.get(now.frame)?.state;
     bar.update({...now, tag: now.tags[now.frame] ?? null, may: may()});
     strip.draw({...now, queue: new Set(now.queue)});

@@ -49,7 +49,7 @@ export function createFiles({now, routes, isReadOnly}, acts) {
     if (!whose.value) return setText(hash, 'nobody marked anything yet');
     try {
       const found = await routes.subset(whose.value);
-      if (mine === turn) setText(hash, `${found.frames} frames, ${found.masks} masks · ${found.sha256.slice(0, 12)}`);
+      if (mine === turn) setText(hash, `frames: ${found.frames}, masks: ${found.masks} · ${found.sha256.slice(0, 12)}`);
       hash.title = `the hash that metrics print: ${found.sha256}`;
     } catch (error) {
       if (mine === turn) setText(hash, `${error.message}.`);

@@ -67,9 +67,9 @@ export function createSettling({routes, overview, signal, isReadOnly}, acts) {
     for (const {number, box_xyxy: box} of now.frame.differences.slice(0, MOST_ROWS)) {
       context.lineWidth = 3 / scale;
       context.strokeStyle = 'rgb(0 0 0 / .8)';
-      context.strokeText(String(number), box[0], Math.max(box[1], 14 / scale));
+      context.strokeText(String(number + 1), box[0], Math.max(box[1], 14 / scale));
       context.fillStyle = '#ffffff';
-      context.fillText(String(number), box[0], Math.max(box[1], 14 / scale));
+      context.fillText(String(number + 1), box[0], Math.max(box[1], 14 / scale));
     }
   }
 
@@ -107,7 +107,7 @@ export function createSettling({routes, overview, signal, isReadOnly}, acts) {
     const item = h(
       'li',
       {},
-      h('b', {}, String(one.number)),
+      h('b', {}, String(one.number + 1)),
       h('span', {}, `${one.pixels} px`),
       choice('a', `${now.a}: ${one.a}`),
       choice('b', `${now.b}: ${one.b}`),

@@ -21,7 +21,7 @@ export function createStrip(desk, signal) {
     if (!standing || !width) return;
     const ratio = window.devicePixelRatio || 1;
     Object.assign(canvas, {width: Math.round(width * ratio), height: HEIGHT * ratio});
-    const context = canvas.getContext('2d');
+    const context = canvas.getContext('2d', {willReadFrequently: true});
     context.scale(ratio, ratio);
     const step = width / desk.frames.length;
     const gap = step > 4 ? 1 : 0;
