@@ -41,6 +41,15 @@ TOLD = """document.querySelector('#dg-breakdown .main-svg') && document.querySel
 STILL = """(film => { film.pause(); film.controls = false; film.currentTime = film.duration / 3; })(
   document.querySelector('#dg-films video'))"""
 
+DESK = "document.querySelector('.dg-annotate').annotate"
+MARKED_AT = 0.882
+"""The place of the frame in which surfaces are outlined, as a share of the sequence."""
+OUTLINES = {
+    "7": ((1, 112), (202, 69), (210, 77), (205, 224), (82, 260), (1, 288)),
+    "5": ((186, 259), (160, 240), (205, 221), (207, 200), (236, 228)),
+}
+"""Corners in pixels by the key of the surface."""
+
 
 @contextmanager
 def served(run: Path, clips: Path) -> Iterator[str]:
@@ -56,6 +65,11 @@ def served(run: Path, clips: Path) -> Iterator[str]:
     server.should_exit = True
     server.force_exit = True
     thread.join(10)
+
+
+def copy_of(run: Path, folder: Path) -> Path:
+    """A run that may be annotated."""
+    return Path(shutil.copytree(run, folder / run.name, ignore=shutil.ignore_patterns("annotations")))
 
 
 def inspect(page: Page) -> None:
@@ -74,6 +88,31 @@ def results(page: Page) -> None:
     page.locator("#dg-region label", has_text="highlight").click()
 
 
+def annotate(page: Page) -> None:
+    """A screen and a highlight that were outlined in one frame, as they are proposed in the next."""
+    page.get_by_role("tab", name="Annotate").click()
+    page.wait_for_function(f"{DESK}?.counted.count > 0")
+    if not page.evaluate("localStorage.getItem('deglare.annotator')"):
+        page.locator(".who input").fill("ann")
+        page.keyboard.press("Enter")
+        for tag in "1211":
+            page.wait_for_timeout(900)
+            page.keyboard.press(tag)
+        strip = page.locator(".dg-annotate .frames").bounding_box() or {}
+        page.mouse.click(strip["x"] + MARKED_AT * strip["width"], strip["y"] + 12)
+        page.wait_for_timeout(900)
+        page.keyboard.press("p")
+        for surface, corners in OUTLINES.items():
+            page.keyboard.press(surface)
+            for x, y in corners:
+                page.mouse.click(*page.evaluate(f"{DESK}.sight.place({x}, {y})"))
+            page.keyboard.press("Enter")
+        page.keyboard.press("c")
+        page.wait_for_function(f"{DESK}.now.waiting.size > 0")
+    page.keyboard.press("w")
+    page.locator(".proposals .now").wait_for()
+
+
 def video(page: Page, clip: Path) -> None:
     """A clip that is done, some way into what came of it; it is worked through the first time."""
     page.get_by_role("tab", name="Video").click()
@@ -86,7 +125,7 @@ def video(page: Page, clip: Path) -> None:
     page.evaluate(STILL)
 
 
-TABS: dict[str, Any] = {"inspect": inspect, "results": results}
+TABS: dict[str, Any] = {"inspect": inspect, "annotate": annotate, "results": results}
 
 
 def main() -> None:
@@ -103,7 +142,7 @@ def main() -> None:
     with (
         TemporaryDirectory() as clips,
         sync_playwright() as playwright,
-        served(options.run or bundled_run(), Path(clips)) as address,
+        served(copy_of(options.run or bundled_run(), Path(clips)), Path(clips)) as address,
     ):
         browser = playwright.chromium.launch(executable_path=chromium, args=ARGS)
         visitor = browser.new_context()
