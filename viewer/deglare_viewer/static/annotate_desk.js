@@ -21,7 +21,7 @@ const RETELL_MS = 300;
 const NOTE_MS = 6000;
 
 /** Deeds after which other frames are not what they were. */
-const WIDE = ['carry', 'accept_all', 'accept', 'reject', 'undo', 'redo', 'start', 'settle'];
+const WIDE = ['carry', 'accept_all', 'accept', 'reject', 'undo', 'redo', 'start'];
 
 /**
  * @param {HTMLElement} place @param {string} run @param {ReturnType<typeof import('./annotate_asking.js').routesOf>} routes
@@ -52,7 +52,7 @@ export async function openDesk(place, run, routes, isReadOnly) {
     accept: () => decide('accept'), reject: () => decide('reject'), start, suspects,
     exclude: (none) => add('exclude', none ? {none: true} : {}), hide, escape, go, waiting: nextWaiting, retry: saving.retry, drop: saving.drop, name: askAgain,
     pass, look: become, agree: () => agreeing.open(), brought: () => retell(true), as,
-    settle: (fields) => saving.add({do: 'settle', annotator: SETTLED, ...fields}),
+    settle,
     whole: () => picture.sight.whole(), help: () => (sheet.open ? sheet.close() : sheet.showModal()),
     space: () => hand.space(), close: () => hand.close(), back: () => hand.back(),
     select: (seq) => { now.chosen = seq; draw(); },
@@ -319,6 +319,12 @@ export async function openDesk(place, run, routes, isReadOnly) {
     become(name ?? knownName());
     if (frame) go(frame);
     say(name === SETTLED ? 'You paint what counts for everybody now.' : '');
+  }
+
+  /** Keep what was settled; it is kept when this is over, and an error says why it is not. */
+  async function settle(fields) {
+    await routes.act({do: 'settle', annotator: SETTLED, ...fields});
+    retell(true);
   }
 
   async function pass(first) {

@@ -120,13 +120,19 @@ export function createSettling({routes, overview, signal, isReadOnly}, acts) {
     for (const one of item.querySelectorAll('button')) one.setAttribute('aria-pressed', String(one.dataset.value === value));
   }
 
-  function keep(rest) {
-    const {frame, a, b, choices, tag} = now;
-    if (tag === undefined) return void (note.textContent = 'Choose a tag first: theirs differ.');
-    acts.settle({frame: frame.frame, a, b, choices, rest, ...(tag && {tag})});
-    note.textContent = `kept under “${SETTLED}”`;
-    acts.settled(frame.frame);
-    return undefined;
+  async function keep(rest) {
+    const mine = now;
+    const {frame, a, b, choices, tag} = mine;
+    const tell = (text) => mine === now && (note.textContent = text);
+    if (tag === undefined) return tell('Choose a tag first: theirs differ.');
+    tell('saving …');
+    try {
+      await acts.settle({frame: frame.frame, a, b, choices, rest, ...(tag && {tag})});
+      acts.settled(frame.frame);
+      return tell(`saved under “${SETTLED}”`);
+    } catch (error) {
+      return tell(`not saved: ${error.message}`);
+    }
   }
 
   function clear() {
