@@ -27,6 +27,7 @@ FIRST = ("browser", "cli", "inspection", "geometry", "training", "networks")
 """The long ones, so that no core waits for one of them at the end."""
 
 NOTHING_FOUND = 5
+SUMMARY = re.compile(r"^(=+ )?\d+ \w+.* in [\d.]+s")
 COUNTED = re.compile(r"(\d+) (passed|failed|skipped|errors?|deselected|xfailed|xpassed)")
 
 
@@ -46,14 +47,16 @@ class Part:
 
     @property
     def counts(self) -> Counter[str]:
-        """Passed, failed, skipped and so on, from pytest's last line."""
-        last = (self.output.strip().splitlines() or [""])[-1]
-        return Counter({what.rstrip("s"): int(number) for number, what in COUNTED.findall(last)})
+        """Passed, failed, skipped and so on, from pytest's summary."""
+        found = [COUNTED.findall(line) for line in self.output.splitlines() if SUMMARY.search(line)]
+        return Counter({what.removesuffix("s"): int(number) for number, what in (found or [[]])[-1]})
 
     def __str__(self) -> str:
         what = told(self.counts) or "nothing"
         if self.status < 0:
             what = f"killed by {signal.Signals(-self.status).name}"
+        elif not self.is_sound and not self.counts["failed"]:
+            what += f", yet it ended with status {self.status}"
         return f"{self.name:12} {what}, {self.seconds:.0f} s"
 
 

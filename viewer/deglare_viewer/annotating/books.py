@@ -6,11 +6,13 @@ and nothing is there, visitors see an empty one that lies elsewhere and is never
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import dataclass, field
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from tempfile import mkdtemp
 from threading import RLock
 from typing import TYPE_CHECKING
+from weakref import finalize
 
 from deglare.errors import DeglareError, LabelError, RequestError
 
@@ -99,7 +101,7 @@ class Books:
         self.table, self._may_write = table, not is_read_only
         self._books: dict[tuple[str, str], Book] = {}
         self._lock = RLock()
-        self._blanks = TemporaryDirectory(prefix="deglare-blank-", ignore_cleanup_errors=True)
+        self._blanks: Path | None = None
 
     def book(self, id: str) -> Book:
         """Of the run as it is now."""
@@ -107,15 +109,22 @@ class Books:
         with self._lock:
             key = (id, run.version)
             if key not in self._books:
-                blank = Path(self._blanks.name) / f"{len(self._books)}.sqlite"
-                self._books[key] = Book(run, self._may_write, blank)
+                self._books[key] = Book(run, self._may_write, self._blank_folder() / f"{len(self._books)}.sqlite")
             return self._books[key]
 
     def close(self) -> None:
         """Let go of everything; an answer that is under way gets a sentence instead."""
         for book in self._books.values():
             book.close()
-        self._blanks.cleanup()
+        if self._blanks is not None:
+            shutil.rmtree(self._blanks, ignore_errors=True)
+
+    def _blank_folder(self) -> Path:
+        """Where stores lie that stand for none; gone with this object, closed or not."""
+        if self._blanks is None:
+            self._blanks = Path(mkdtemp(prefix="deglare-blank-"))
+            finalize(self, shutil.rmtree, self._blanks, ignore_errors=True)
+        return self._blanks
 
 
 def without_place(error: DeglareError, root: Path, name: str) -> DeglareError:
