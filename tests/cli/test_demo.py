@@ -39,8 +39,8 @@ def test_it_shows_the_failure_and_what_fusion_does_about_it(demo: Path) -> None:
 def test_the_same_line_again_goes_on_from_what_is_there(demo: Path, capsys: pytest.CaptureFixture[str]) -> None:
     kept = {path: path.stat().st_mtime_ns for path in demo.glob("p*/**/*.png")}
     assert main(["demo", "--out", str(demo), "--json"]) == 0
-    bias = json.loads(capsys.readouterr().out)["highlight_bias_m"]
-    assert bias["fused"] < bias["predicted"]
+    off = json.loads(capsys.readouterr().out)["highlight_abs_rel"]
+    assert off["fused"] < 0.5 * off["predicted"]
     assert kept == {path: path.stat().st_mtime_ns for path in demo.glob("p*/**/*.png")}
 
 

@@ -43,13 +43,16 @@ def demo(out: Path = Path("deglare-demo"), app: bool = True) -> Result:
     write_image(out / PAGE, run_sheet(done.run, SMALL[0], frames_worth_showing(done.run, ROWS)))
     write_mesh(out / MESH, read_mesh(done.run.mesh))
     say(report.table())
-    before, after = (report.layers[layer].value("highlight", "bias") for layer in (f"predicted/{SMALL[0]}", "fused"))
-    say(f"where a lamp or a window is mirrored, {SMALL[0]} is {before:+.2f} m off, and the labels {after:+.2f} m")
+    layers = {"predicted": report.layers[f"predicted/{SMALL[0]}"], "fused": report.layers["fused"]}
+    off = {name: layer.value("highlight", "abs_rel") for name, layer in layers.items()}
+    say(
+        f"where a lamp or a window is mirrored, {SMALL[0]} is {off['predicted']:.0%} off on average, and the labels "
+        f"{off['fused']:.0%}"
+    )
     say(f"look at {out / PAGE}, open {out / MESH} in any 3D viewer; every frame's labels lie in {out / 'fused'}")
     if app:
         show(out)
-    bias_m = {"predicted": before, "fused": after}
-    return {"out": str(out), "frames": done.frames, "shares": done.shares, "highlight_bias_m": bias_m}
+    return {"out": str(out), "frames": done.frames, "shares": done.shares, "highlight_abs_rel": off}
 
 
 def show(out: Path) -> None:
