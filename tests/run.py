@@ -3,7 +3,8 @@
     python tests/run.py [--jobs 2] [--only FOLDER ...] [what pytest takes]
 
 OpenGL, Ray, OpenVINO, Open3D and a browser each leave threads and signal handlers behind in the process that used
-them. In processes of their own they cannot meet, a crash names its folder, and two folders are tested at a time.
+them. In processes of their own they cannot meet, a crash names its folder, and two folders are tested at a time, after
+those of the browser.
 """
 
 from __future__ import annotations
@@ -23,7 +24,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 TESTS = Path(__file__).resolve().parent
-FIRST = ("browser", "cli", "inspection", "geometry", "training", "networks")
+ALONE = "browser"
+"""A browser that draws in software wants every core, and waits for pictures."""
+
+FIRST = ("cli", "fusion", "training", "inspection", "rooms", "networks")
 """The long ones, so that no core waits for one of them at the end."""
 
 NOTHING_FOUND = 5
@@ -83,8 +87,10 @@ def tested(name: str, paths: Sequence[Path], options: Sequence[str]) -> Part:
 
 def all_parts(parts: dict[str, list[Path]], jobs: int, options: Sequence[str]) -> Iterator[Part]:
     """Every part as it ends."""
+    if ALONE in parts:
+        yield tested(ALONE, parts[ALONE], options)
     with ThreadPoolExecutor(jobs) as pool:
-        waited = [pool.submit(tested, name, paths, options) for name, paths in parts.items()]
+        waited = [pool.submit(tested, name, paths, options) for name, paths in parts.items() if name != ALONE]
         for future in as_completed(waited):
             yield future.result()
 

@@ -33,7 +33,7 @@ pytestmark = pytest.mark.skipif(
 
 NOTEBOOK = Path(__file__).resolve().parents[2] / "notebooks" / "inspect_failures.ipynb"
 TOKEN = "for-this-test"  # noqa: S105 - of a server that lives as long as the test
-START_WITHIN_S, PATIENCE_MS = 90, 60_000
+START_WITHIN_S, PATIENCE_MS, NOTEBOOK_MS = 90, 60_000, 300_000
 OWN_DIRS = ("JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR", "IPYTHONDIR", "MPLCONFIGDIR")
 OWN_LAB_DIRS = ("JUPYTERLAB_SETTINGS_DIR", "JUPYTERLAB_WORKSPACES_DIR")
 QUIET = Path("@jupyterlab") / "apputils-extension" / "notification.jupyterlab-settings"
@@ -140,7 +140,8 @@ def test_the_notebook_runs_and_its_widget_follows_hand_and_keys(page: Page, lab:
     lab.command(page, "run-all-cells")
     visit = Visit(page, lab.address, FIRST)
     page.set_default_timeout(PATIENCE_MS)
-    page.wait_for_function(f"{CODE}.every((cell) => cell.executionCount)")
+    failed = f"{CODE}.some((cell) => cell.outputs.toJSON().some((one) => one.output_type === 'error'))"
+    page.wait_for_function(f"{failed} || {CODE}.every((cell) => cell.executionCount)", timeout=NOTEBOOK_MS)
     outputs = page.evaluate(f"{CODE}.flatMap((cell) => cell.outputs.toJSON())")
     assert [one for one in outputs if one["output_type"] == "error"] == []
     page.evaluate(

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from known_runs import NORMAL, box_run, wall_run
 from PIL import Image
@@ -197,6 +197,7 @@ def test_the_table_of_frames_holds_every_column(run: InspectedRun, tmp_path: Pat
     assert "nan" not in content.lower() and table_csv(bare, break_down(bare)).content().count(b"\n") == 1
 
 
+@example(["+"])
 @given(st.lists(st.text(max_size=200), min_size=1, max_size=4))
 def test_any_name_becomes_a_safe_one(parts: list[str]) -> None:
     name = safe_name(*parts, suffix=".png")

@@ -51,4 +51,4 @@ def safe_name(*parts: str, suffix: str) -> str:
 
 def _plain(part: str) -> str:
     ascii_only = unicodedata.normalize("NFKD", part).encode("ascii", "ignore").decode()
-    return re.sub(r"[^A-Za-z0-9.+_-]+", "-", ascii_only).strip("-._")[:LONGEST_PART] or "unnamed"
+    return re.sub(r"[^A-Za-z0-9.+_-]+", "-", ascii_only).strip("-._").lstrip("+-._")[:LONGEST_PART] or "unnamed"
