@@ -8,7 +8,8 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch is imported, here 
 import pytest
 from hypothesis import settings
 
-# A busy machine is no reason to fail, nor are examples that the last run did not have: --hypothesis-seed looks for others.
+# A busy machine is no reason to fail, nor are examples that the last run did not have. To look for others:
+# pytest --hypothesis-profile default
 settings.register_profile("same", deadline=None, derandomize=True)
 settings.load_profile("same")
 
