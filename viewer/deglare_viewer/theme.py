@@ -103,8 +103,13 @@ def studio_theme() -> Base:
     return theme.set(**VARIABLES, **{f"{name}_dark": value for name, value in VARIABLES.items()}, **PLAIN)
 
 
+GOOD = LAYER_COLOURS["fused"]
 PAGE_STYLE = f"""
 :root, .dark {{ color-scheme: dark; }}
+:root {{
+  --ground: {GROUND}; --raised: {RAISED}; --sunken: {SUNKEN}; --line: {LINE}; --ink: {INK}; --quiet: {QUIET};
+  --accent: {ACCENT}; --warning: {WARNING}; --good: {GOOD};
+}}
 body, gradio-app {{ background: {GROUND} !important; }}
 .gradio-container, .gradio-container > main, .gradio-container .app {{
   max-width: none !important; padding: 0 !important; background: {GROUND};

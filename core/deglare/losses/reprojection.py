@@ -10,11 +10,10 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from deglare.errors import DataError
-from deglare.geometry.resizing import resize_image
 from deglare.geometry.warping import is_seen, sample
 from deglare.losses.fixed_target import Target, error_to
 from deglare.losses.log_depth import upsampled
-from deglare.losses.smoothness import edge_aware_smoothness
+from deglare.losses.smoothness import smoothness_over_scales
 from deglare.losses.view_synthesis import epipolar, places_at
 
 TIE_BREAK = 1e-5
@@ -82,18 +81,16 @@ def reprojection_loss(
     target = Target.of(views.target)
     still = identity_errors(target, views.sources, noise) if automask else None
     lines = [epipolar(pose, views.K, views.K, size_hw) for pose in views.source_T_target.unbind(1)]
-    scales, smoothness = [], views.target.new_zeros(())
-    for number, disparity in enumerate(disparities):
+    scales = []
+    for disparity in disparities:
         full = upsampled(disparity, size_hw)
         places = [places_at(line, full) for line in lines]
         images = [sample(source, xy) for source, (xy, _) in zip(views.sources.unbind(1), places, strict=True)]
         errors = torch.cat([error_to(target, image) for image in images], dim=1)
         valid = torch.cat([is_seen(xy, z, size_hw) for xy, z in places], dim=1) if ignore_unseen else None
         scales.append(minimum(errors, still, valid))
-        coarse = resize_image(views.target, (disparity.shape[2], disparity.shape[3]))
-        smoothness = smoothness + edge_aware_smoothness(disparity, coarse) * (smoothness_weight / 2**number)
     photometric = torch.stack([scale.loss for scale in scales]).mean()
-    smoothness = smoothness / len(scales)
+    smoothness = smoothness_over_scales(disparities, views.target, smoothness_weight)
     return PhotometricLoss(photometric + smoothness, photometric, smoothness, scales[0].moving)
 
 

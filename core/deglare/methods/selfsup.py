@@ -51,10 +51,11 @@ class SelfSup:
 
     def build(self, network: DepthNetwork, seed: int) -> SelfSupervised:
         """Start a training."""
-        modules: dict[str, nn.Module] = {"network": network}
-        if self.pose != "known":
-            modules["pose"] = build_pose(self.pose)
-        return SelfSupervised(nn.ModuleDict(modules), self, seed)
+        return SelfSupervised(self.modules(network), self, seed)
+
+    def modules(self, network: DepthNetwork) -> nn.ModuleDict:
+        """What learns: the network, and one of poses where they are not known."""
+        return nn.ModuleDict({"network": network} | ({} if self.pose == "known" else {"pose": build_pose(self.pose)}))
 
 
 @dataclass(eq=False)

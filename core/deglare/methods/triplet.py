@@ -8,19 +8,17 @@ from typing import cast
 
 import torch
 from jaxtyping import Bool, Float
-from torch import Tensor, nn
+from torch import Tensor
 
 from deglare.errors import RequestError
-from deglare.geometry.resizing import resize_image
 from deglare.losses.fixed_target import Target
 from deglare.losses.reprojection import all_finite, identity_errors
-from deglare.losses.smoothness import edge_aware_smoothness
+from deglare.losses.smoothness import smoothness_over_scales
 from deglare.losses.triplet import DETECTOR, TripletRule, TripletScale, triplet_scales
 from deglare.methods.method import Batch
 from deglare.methods.selfsup import SelfSup, SelfSupervised
 from deglare.networks.depth_network import DepthNetwork
 from deglare.networks.disparity import disparity_of
-from deglare.networks.pose import build_pose
 
 Scales = list[Float[Tensor, "b n 1 _ _"]]
 """Disparities in 1/m of target and sources, in that order; finest scale first."""
@@ -40,10 +38,7 @@ class Triplet(SelfSup):
 
     def build(self, network: DepthNetwork, seed: int) -> TripletMining:
         """Start a training."""
-        modules: dict[str, nn.Module] = {"network": network}
-        if self.pose != "known":
-            modules["pose"] = build_pose(self.pose)
-        return TripletMining(nn.ModuleDict(modules), self, seed)
+        return TripletMining(self.modules(network), self, seed)
 
 
 @dataclass(eq=False)
@@ -64,7 +59,7 @@ class TripletMining(SelfSupervised):
         if not found:
             return {"loss": batch.target.new_full((), torch.nan)}
         mined = torch.stack([scale.loss for scale in found]).mean()
-        smoothness = smoothness_of(batch, [scale[:, 0] for scale in scales], self.config.smoothness)
+        smoothness = smoothness_over_scales([scale[:, 0] for scale in scales], batch.target, self.config.smoothness)
         return {
             "loss": mined + smoothness,
             "photometric": mined.detach(),
@@ -106,15 +101,6 @@ def frames_disparities(network: DepthNetwork, batch: Batch) -> Scales:
     sigmoids = network(batch.shown.flatten(0, 1))
     found = [disparity_of(sigmoid.float(), network.recipe.depth_range) for sigmoid in sigmoids]
     return [disparity.unflatten(0, (-1, count)) for disparity in found]
-
-
-def smoothness_of(batch: Batch, disparities: Sequence[Float[Tensor, "b 1 _ _"]], weight: float) -> Float[Tensor, ""]:
-    """As `reprojection_loss` weighs it: halved from scale to scale, then the mean."""
-    parts = [
-        edge_aware_smoothness(one, resize_image(batch.target, (one.shape[2], one.shape[3]))) * (weight / 2**number)
-        for number, one in enumerate(disparities)
-    ]
-    return torch.stack(parts).mean()
 
 
 def mined_of(scales: Sequence[TripletScale], batch: Batch) -> Bool[Tensor, "b 1 h w"]:
