@@ -8,11 +8,13 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from glare import TEACHERS, write_glare_wall
 
+from deglare.data.files import read_png8
 from deglare.data.opening import open_sequence
-from deglare.data.run_folder import RunFolder
+from deglare.data.run_folder import LabelSource, RunFolder
 from deglare.errors import DataError, RequestError
 from deglare.fusion.labelling import label
 from deglare.fusion.relabelling import relabel
@@ -174,12 +176,12 @@ def test_a_stage_that_is_not_finished_is_named(make: Make) -> None:
         relabel(run, Blend())
 
 
-def test_a_strategy_that_needs_what_a_run_has_not_changes_no_label(make: Make) -> None:
-    run = make("run", ByUncertainty())
-    before = everything(run)
-    with pytest.raises(RequestError, match="mask"):
-        relabel(run, ByMask())
-    assert everything(run) == before
+def test_a_strategy_that_goes_by_a_mask_has_it_mined_first(make: Make) -> None:
+    run, wanted = make("run", ByUncertainty()), make("wanted", ByMask())
+    relabel(run, ByMask())
+    assert everything(run) == everything(wanted)
+    source = read_png8(run.layer("source", "002"))
+    assert np.array_equal(source == LabelSource.PROJECTED, read_png8(run.layer("mined", "002")) > 0)
 
 
 def test_a_teacher_is_never_asked(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,6 +16,7 @@ from deglare.fusion.strategies import (
     Blend,
     ByDifference,
     ByMask,
+    ByMaskAndUncertainty,
     ByRelativeUncertainty,
     ByUncertainty,
     ByViews,
@@ -210,6 +211,19 @@ def test_a_prediction_a_quarter_too_far_is_replaced_only_beyond_that_quarter() -
     assert nothing.fell_back == 6
 
 
+@given(seed=seeds)
+def test_a_union_takes_what_either_takes_and_an_intersection_what_both_take(seed: int) -> None:
+    evidence = whole(seed)
+    mask, unsure = ByMask().fuse(evidence), ByUncertainty(0.4).fuse(evidence)
+    taken = [one.source == LabelSource.PROJECTED for one in (mask, unsure)]
+    either, both = (ByMaskAndUncertainty(how, 0.4).fuse(evidence) for how in ("union", "intersection"))
+    assert np.array_equal(either.source == LabelSource.PROJECTED, taken[0] | taken[1])
+    assert np.array_equal(both.source == LabelSource.PROJECTED, taken[0] & taken[1])
+    unknown = evidence.predicted.valid & ~evidence.needed_uncertainty().valid
+    assert either.undecided == np.count_nonzero(unknown & ~evidence.needed_mask())
+    assert both.undecided == np.count_nonzero(unknown & evidence.needed_mask())
+
+
 def test_a_mask_says_where_depth_is_projected() -> None:
     mask = np.random.default_rng(0).random(SIZE_HW) < 0.5
     labels = ByMask().fuse(Evidence(flat(2.0), flat(1.5), mask=mask))
@@ -279,7 +293,8 @@ def test_blends_ask_for_the_medians_that_they_go_by() -> None:
         ("uncertainty-relative", "uncertainty", "needs an uncertainty"),
         ("blend", "uncertainty", "needs an uncertainty"),
         ("blend-both", "uncertainty", "needs an uncertainty"),
-        ("mask", "mask", "needs a mask"),
+        ("union", "uncertainty", "needs an uncertainty"),
+        *((name, "mask", "needs a mask") for name in ("mask", "union", "intersection")),
         ("multiview", "neighbours", "needs the frame's camera and at least one neighbour"),
         *((name, "projected", "needs projected depth") for name in ONE_FRAME if name != "predicted"),
     ],

@@ -36,6 +36,7 @@ def label(
     every: int | None = None,
     voxel: float = 0.05,
     tau: float | None = None,
+    mine: bool = False,
     longest_side: int = 384,
     projector: Literal["raycast", "pyrender"] = "raycast",
     workers: str = "1",
@@ -57,7 +58,8 @@ def label(
         base: The teacher whose depth is fused to a mesh and mended by it; the first if not given.
         strategy: Which pixels take projected depth: blend (the default: the more, the less sure they are), blend-gap,
             blend-both, uncertainty (the paper's switch at a threshold), uncertainty-relative, difference, multiview,
-            predicted or projected.
+            mask (what triplet mining takes for a reflection), union or intersection of mask and uncertainty, predicted
+            or projected.
         alpha: The threshold of the strategy: metres of uncertainty, or a share of depth.
         quantile: Instead of alpha, the share of pixels that stay below the threshold: chosen without truth.
         uncertainty: How sure depth is: the spread of the teachers (ensemble), or of one against itself through crops
@@ -67,6 +69,7 @@ def label(
         voxel: Size of a voxel in metres.
         tau: Share of the votes that must call a place solid; below one half the surface leans to the nearer ones. 0.35,
             and 0.5 as published.
+        mine: Write the mask of triplet mining beside the uncertainty, to look at in the studio.
         longest_side: Frames with a longer side, in pixels, are made smaller.
         projector: What projects the mesh: raycast, or pyrender.
         workers: How many sequences at a time, each in a process; or ray, for the machines of a Ray cluster.
@@ -79,7 +82,7 @@ def label(
     from deglare.fusion.many import Recipe
 
     settings = settings_of(Choice(strategy, alpha, quantile, uncertainty, published, every, voxel, tau))
-    settings = replace(settings, longest_side=longest_side, projector=projector, base=base)
+    settings = replace(settings, longest_side=longest_side, projector=projector, base=base, mine=mine)
     jobs = jobs_of(source, out)
     recipe = Recipe(teachers, settings, runtime, device_of(device), precision=precision)
     runs: dict[str, Result] = {}

@@ -9,6 +9,7 @@
     predicted/TEACHER/000123.png    depth as each teacher predicts it
     projected/000123.png            depth of the fused surface
     uncertainty/000123.png          sigma of the teachers
+    mined/000123.png                what triplet mining takes for a reflection, where that was asked for
     fused/000123.png                the labels
     source/000123.png               where each label pixel is from (`LabelSource`)
     mesh.ply   annotations/   report.json
@@ -44,7 +45,7 @@ SCHEMA = 1
 MANIFEST = "run.json"
 LOCK = ".lock"
 LABEL_LAYERS = ("regions", "specular", "material", "surface")
-LAYERS = ("depth", *LABEL_LAYERS, "projected", "uncertainty", "fused", "source")
+LAYERS = ("depth", *LABEL_LAYERS, "projected", "uncertainty", "mined", "fused", "source")
 UNFINISHED = ".*.*.????????"
 """What a killed process leaves of a file that it was writing."""
 

@@ -112,7 +112,7 @@ class Evidence:
     def needed_mask(self) -> Bool[np.ndarray, "h w"]:
         """The mask; a `RequestError` where there is none."""
         if self.mask is None:
-            raise RequestError("this strategy needs a mask of reflective pixels: mark them, or choose another strategy")
+            raise RequestError("this strategy needs a mask of reflective pixels: write one with deglare label --mine")
         return self.mask
 
 

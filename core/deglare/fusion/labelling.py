@@ -41,6 +41,7 @@ from deglare.fusion.voting import vote_weights
 from deglare.geometry.engines import new_volume
 from deglare.geometry.mesh_files import read_mesh, write_mesh
 from deglare.geometry.mesh_projection import open_projector
+from deglare.geometry.pieces import without_scraps
 from deglare.networks.teachers import Teacher
 from deglare.types import Camera, DepthMap, Rgb, Rigid
 from deglare.types import Sequence as Frames
@@ -191,7 +192,7 @@ class Labelling:
             for done, view in enumerate(views, start=1):
                 volume.integrate(view.depth, self.camera, view.world_T_cam, view.weights, view.rgb)
                 progress(done, len(chosen))
-            write_mesh(self.run.mesh, volume.mesh(settings.tau))
+            write_mesh(self.run.mesh, without_scraps(volume.mesh(settings.tau), settings.scraps_m2))
         self.run.finish(key.stage, key.settings, key.inputs)
         return key
 
@@ -211,6 +212,8 @@ class Labelling:
         """The labels, and where each pixel of them is from."""
         evidence = RunEvidence(self.run, self.camera, self.poses, self.base, self.settings.projected_range)
         fusing = Fusing(evidence, self.settings.strategy, predicted, projected, self.threads)
+        if self.settings.mine or fusing.strategy.needs.mask:
+            fusing.mining.make(self.announce)
         if not fusing.is_current:
             with self.announce("fuse") as progress:
                 fusing.write(progress)

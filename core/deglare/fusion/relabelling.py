@@ -15,10 +15,11 @@ from functools import cached_property
 
 from deglare.data.files import read_depth, read_uncertainty, write_depth, write_image
 from deglare.data.run_folder import LabelSource, Manifest, RunFolder, writable
-from deglare.errors import DataError, RequestError
+from deglare.errors import DataError
 from deglare.fusion.evidence import Evidence, Needs, Neighbour
 from deglare.fusion.labels import Labels
 from deglare.fusion.levels import levels_of
+from deglare.fusion.mining import Mining, read_mask
 from deglare.fusion.settings_files import described, range_from
 from deglare.fusion.staging import Key, each_frame
 from deglare.fusion.strategies import Strategy
@@ -51,6 +52,7 @@ class RunEvidence:
             uncertainty=self._uncertainty(name) if needs.uncertainty or needs.sigma_quantile is not None else None,
             camera=self.camera,
             neighbours=self._neighbours(name) if needs.neighbours else (),
+            mask=read_mask(self.run, name) if needs.mask else None,
             projected_range=self.projected_range,
         )
 
@@ -97,7 +99,14 @@ class Fusing:
             "strategy": described(self.strategy),
             "projected_range_m": asdict(self.evidence.projected_range),
         }
-        return Key.after(FUSE, settings, self.predicted, self.projected)
+        before = (self.predicted, self.projected, *([self.mining.key] if self.strategy.needs.mask else []))
+        return Key.after(FUSE, settings, *before)
+
+    @property
+    def mining(self) -> Mining:
+        """The stage that makes the mask, where the strategy goes by one."""
+        found = self.evidence
+        return Mining(found.run, found.camera, found.poses, found.base, self.predicted, threads=self.threads)
 
     @property
     def is_current(self) -> bool:
@@ -108,7 +117,7 @@ class Fusing:
         """Write the labels, and where each pixel of them is from. The caller holds the run."""
         run, key, needs = self.evidence.run, self.key, self.strategy.needs
         if needs.mask:
-            raise RequestError("a run holds no mask that labels could go by: choose another strategy")
+            self.mining.make()
         names = list(self.evidence.poses)
         levels = levels_of(needs, in_order(lambda name: self.evidence.of(name, needs), names, self.threads))
         with beside(run) as aside:

@@ -60,6 +60,8 @@ class LabelSettings:
     projected_range: MetricRange = INDOOR
     """Nearest and farthest projected depth that is believed."""
     strategy: Strategy = field(default_factory=Blend)
+    mine: bool = False
+    """Whether the mask of triplet mining is written, if the strategy does not go by it already."""
 
     def __post_init__(self) -> None:
         if self.longest_side < 32:

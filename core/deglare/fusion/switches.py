@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Literal
 
 import numpy as np
+from jaxtyping import Bool
 
 from deglare.errors import RequestError
 from deglare.fusion.evidence import Evidence, Needs, needed_level
@@ -59,14 +61,18 @@ class ByUncertainty:
         """An uncertainty, and its quantile."""
         return Needs(uncertainty=True, sigma_quantile=self.quantile if self.alpha_m is None else None)
 
-    def fuse(self, evidence: Evidence) -> Labels:
+    def wanted(self, evidence: Evidence) -> Bool[np.ndarray, "h w"]:
         """A pixel exactly at the threshold is replaced."""
         uncertainty, alpha = evidence.needed_uncertainty(), self.alpha_m
         if alpha is None:
             alpha = needed_level(evidence.levels.sigma_m, "quantile of uncertainty")
         wanted = uncertainty.sigma_m >= np.float32(alpha)
         wanted &= uncertainty.valid
-        return switched(evidence, wanted, uncertainty.valid)
+        return wanted
+
+    def fuse(self, evidence: Evidence) -> Labels:
+        """Where it is `wanted`."""
+        return switched(evidence, self.wanted(evidence), evidence.needed_uncertainty().valid)
 
 
 @dataclass(frozen=True)
@@ -146,7 +152,7 @@ class ByViews:
 
 @dataclass(frozen=True)
 class ByMask:
-    """Projected depth where a mask says so: mined by another method, or painted."""
+    """Projected depth where a mask says so: mined as triplet mining does, or painted."""
 
     @property
     def needs(self) -> Needs:
@@ -156,6 +162,39 @@ class ByMask:
     def fuse(self, evidence: Evidence) -> Labels:
         """Inside the mask."""
         return switched(evidence, evidence.needed_mask())
+
+
+@dataclass(frozen=True)
+class ByMaskAndUncertainty:
+    """A mask beside the uncertainty: projected depth where one of them says so, or where both do."""
+
+    how: Literal["union", "intersection"] = "union"
+    alpha_m: float | None = 0.4
+    """As in `ByUncertainty`."""
+    quantile: float = 0.95
+
+    def __post_init__(self) -> None:
+        if self.how not in ("union", "intersection"):
+            raise RequestError(f"a mask and uncertainty by '{self.how}' is none: choose union or intersection")
+        _ = self.by_uncertainty
+
+    @property
+    def by_uncertainty(self) -> ByUncertainty:
+        """The other half."""
+        return ByUncertainty(self.alpha_m, self.quantile)
+
+    @property
+    def needs(self) -> Needs:
+        """A mask, an uncertainty, and its quantile."""
+        return replace(self.by_uncertainty.needs, mask=True)
+
+    def fuse(self, evidence: Evidence) -> Labels:
+        """Where the uncertainty is unknown the mask alone decides of a union."""
+        mask, sigma = evidence.needed_mask(), evidence.needed_uncertainty()
+        unsure = self.by_uncertainty.wanted(evidence)
+        if self.how == "union":
+            return switched(evidence, mask | unsure, sigma.valid | mask)
+        return switched(evidence, mask & unsure, sigma.valid | ~mask)
 
 
 def require_at_least_zero(value: float, what: str) -> None:

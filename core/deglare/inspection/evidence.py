@@ -23,6 +23,7 @@ def evidence_of(run: InspectedRun, name: str, needs: Needs, teacher: str | None 
         uncertainty_of(run, name) if looks_at_sigma else None,
         camera=run.camera,
         neighbours=_neighbours(run, name, teacher) if needs.neighbours else (),
+        mask=run.mined(name) if needs.mask else None,
         projected_range=run.projected_range,
     )
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from jaxtyping import UInt8, UInt16
+from jaxtyping import Bool, UInt8, UInt16
 
 from deglare.data.files import UNKNOWN_UNCERTAINTY
 from deglare.fusion.uncertainty import UncertaintyMap
@@ -34,6 +34,8 @@ class FrameLayers:
     truth_mm: Millimetres | None = None
     regions: UInt8[np.ndarray, "h w"] | None = None
     """0 = neither, 1 = reflective, 2 = highlight."""
+    mined: Bool[np.ndarray, "h w"] | None = None
+    """What triplet mining takes for a reflection."""
 
     @cached_property
     def predicted(self) -> DepthMap:
@@ -72,6 +74,7 @@ def packed(layers: FrameLayers) -> bytes:
         "source": layers.source,
         "truth": layers.truth_mm,
         "regions": layers.regions,
+        "mined": None if layers.mined is None else layers.mined.astype(np.uint8),
     }
     height, width = layers.rgb.shape[:2]
     return packed_arrays({"h": height, "w": width}, {name: one for name, one in named.items() if one is not None})

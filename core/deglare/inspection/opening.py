@@ -12,6 +12,7 @@ from deglare.data.files import read_text
 from deglare.data.folders import file_names
 from deglare.data.run_folder import MANIFEST, Manifest, RunFolder
 from deglare.errors import DataError
+from deglare.fusion.mining import MINE
 from deglare.inspection.making import FUSE, Making
 from deglare.types import Rigid, require_rigid
 
@@ -74,7 +75,8 @@ def require_files(folder: RunFolder, making: Making, frames: Sequence[str]) -> N
 
 def _before_fusion(manifest: Manifest) -> dict[str, Any]:
     """All that the surface depends on."""
-    return {**manifest.to_json(), "stages": {name: one for name, one in manifest.stages.items() if name != FUSE}}
+    later = (FUSE, MINE)
+    return {**manifest.to_json(), "stages": {name: one for name, one in manifest.stages.items() if name not in later}}
 
 
 def _stamp_of(folder: RunFolder) -> tuple[int, int] | None:

@@ -9,13 +9,14 @@ from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
-from jaxtyping import Float64, UInt8
+from jaxtyping import Bool, Float64, UInt8
 
 from deglare.data.files import read_png8, read_png16, read_rgb
 from deglare.data.folders import file_names
 from deglare.data.run_folder import Manifest, RunFolder
 from deglare.errors import DataError, RequestError
 from deglare.fusion.evidence import Levels
+from deglare.fusion.mining import MINE, MINED
 from deglare.fusion.settings_files import name_of
 from deglare.geometry.mesh import Mesh
 from deglare.geometry.raycasting import RayCaster
@@ -147,6 +148,12 @@ class InspectedRun:
         return self.has_regions and self._has_all("specular")
 
     @cached_property
+    def has_mined(self) -> bool:
+        """Whether the mask of triplet mining was written."""
+        stage = self.manifest.stages.get(MINE)
+        return stage is not None and stage.is_finished and self._has_all(MINED)
+
+    @cached_property
     def has_materials(self) -> bool:
         """Whether every frame has materials."""
         return self.has_regions and self._has_all("material")
@@ -181,6 +188,7 @@ class InspectedRun:
             source=self.read(self.folder.layer("source", name), read_png8) if self.has_fused else None,
             truth_mm=self.depth_mm(name, "depth") if self.has_truth else None,
             regions=self.regions(name),
+            mined=self.mined(name),
         )
 
     def predicted_mm(self, frame: FrameId, teacher: str | None = None) -> Millimetres:
@@ -202,6 +210,11 @@ class InspectedRun:
         if self.has_specular:
             codes[self.read(self.folder.layer("specular", name), read_png8) >= HIGHLIGHT_FROM] = HIGHLIGHT
         return codes
+
+    def mined(self, frame: FrameId) -> Bool[np.ndarray, "h w"] | None:
+        """What triplet mining takes for a reflection; None where it was never asked."""
+        name = self.frame(frame)
+        return self.read(self.folder.layer(MINED, name), read_png8) > 0 if self.has_mined else None
 
     def materials(self, frame: FrameId) -> UInt8[np.ndarray, "h w"] | None:
         """`Material` codes; None where they are not known."""
