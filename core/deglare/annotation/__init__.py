@@ -10,7 +10,7 @@ from deglare.annotation.agreement import AgreementReport, compare, second_pass, 
 from deglare.annotation.carrying import Carried, CarryRule, Drawn, Slack, carry
 from deglare.annotation.carrying_mesh import carry_faces, faces_under
 from deglare.annotation.exporting import FORMS, export_subset
-from deglare.annotation.frames import KnownFrames
+from deglare.annotation.frames import MESH, KnownFrames, KnownMesh
 from deglare.annotation.importing import import_into, import_subset
 from deglare.annotation.masks import SURFACE_CODES
 from deglare.annotation.queue import Apart, Queued, queue
@@ -21,6 +21,7 @@ from deglare.annotation.subset import Subset, SubsetFrame, subset_hash, subset_o
 from deglare.annotation.suspects import SuspectRule, Suspicion, suspects
 from deglare.annotation.working import (
     carry_frame,
+    carry_mesh,
     disagreements,
     next_frames,
     open_annotations,
@@ -30,6 +31,7 @@ from deglare.annotation.working import (
 
 __all__ = [
     "FORMS",
+    "MESH",
     "SETTLED",
     "SURFACE_CODES",
     "TAGS",
@@ -42,6 +44,7 @@ __all__ = [
     "Drawn",
     "FrameState",
     "KnownFrames",
+    "KnownMesh",
     "Proposal",
     "Queued",
     "Slack",
@@ -52,6 +55,7 @@ __all__ = [
     "carry",
     "carry_faces",
     "carry_frame",
+    "carry_mesh",
     "compare",
     "disagreements",
     "export_subset",

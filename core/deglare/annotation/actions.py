@@ -7,6 +7,7 @@ kind         body                                                               
 ``paint``    ``{"points": [[x, y], ...], "radius": r, "surface": "glossy"}``            a brush along a line
 ``polygon``  ``{"points": [[x, y], ...], "surface": "glossy"}``; null erases            fills an outline
 ``erase``    ``{"points": [[x, y], ...], "radius": r}``                                 a rubber along a line
+``faces``    ``{"count": n, "runs": "packed runs", "surface": "glossy"}``; null erases  marks triangles of the mesh
 ``mask``     as `deglare.annotation.masks.to_json`                                      the whole mask, by hand
 ``exclude``  ``{"size_hw": [h, w], "runs": "packed runs"}``                             truth that is not to be scored
 ``propose``  a mask, with ``"origin"`` and ``"visible_share"``                          a mask waits for a decision
@@ -31,12 +32,14 @@ from jaxtyping import Bool
 
 from deglare.annotation.masks import SURFACE_CODES, Surfaces, from_json, to_json
 from deglare.annotation.rasters import STEPS, Points
-from deglare.annotation.rle import encoded
-from deglare.errors import RequestError
+from deglare.annotation.rle import decoded, encoded
+from deglare.data.files import MAX_PIXELS
+from deglare.errors import LabelError, RequestError
 
 Tag = Literal["reflective", "not-reflective", "unsure", "waste"]
 TAGS: tuple[Tag, ...] = ("reflective", "not-reflective", "unsure", "waste")
 
+FACES = "faces"
 PROPOSE, ACCEPT, CORRECT, REJECT, UNDO, REDO = "propose", "accept", "correct", "reject", "undo", "redo"
 DECISIONS = (ACCEPT, CORRECT, REJECT)
 
@@ -85,6 +88,12 @@ def whole_mask(surfaces: Surfaces) -> Action:
     return Action("mask", to_json(surfaces))
 
 
+def faces(chosen: Bool[np.ndarray, " f"], surface: str | None) -> Action:
+    """Some triangles of the mesh, of all that it has; without a surface it erases."""
+    named = None if surface is None else require_surface(surface)
+    return Action(FACES, {"count": len(chosen), "runs": encoded(chosen[None]), "surface": named})
+
+
 def exclusion(pixels: Bool[np.ndarray, "h w"]) -> Action:
     """Pixels whose truth is not to be scored, in place of those before."""
     return Action("exclude", {"size_hw": list(pixels.shape), "runs": encoded(pixels)})
@@ -94,6 +103,8 @@ def stroke(value: object) -> Action:
     """A stroke from a page: ``{"kind": "paint", ...}`` with a body as above; anything else is a `RequestError`."""
     fields = value if isinstance(value, dict) else {}
     kind, points, radius, surface = (fields.get(key) for key in ("kind", "points", "radius", "surface"))
+    if kind == FACES:
+        return _faces(fields.get("count"), fields.get("runs"), surface)
     if not isinstance(points, list) or not (surface is None or isinstance(surface, str)):
         raise RequestError("a stroke needs a list of points: send it again")
     if kind == "polygon":
@@ -113,6 +124,11 @@ def radius_of(action: Action) -> int:
     return round(action.body["radius"] * STEPS)
 
 
+def faces_of(action: Action) -> Bool[np.ndarray, "1 f"]:
+    """The triangles that a stroke on the mesh is about."""
+    return decoded(action.body["runs"], (1, action.body["count"]))
+
+
 def surface_of(action: Action) -> int:
     """The code that a stroke leaves behind: 0 where it erases."""
     return SURFACE_CODES.get(action.body.get("surface") or "", 0)
@@ -128,6 +144,17 @@ def require_surface(surface: str) -> str:
     if surface not in SURFACE_CODES:
         raise RequestError(f"there is no surface '{surface[:40]}': choose {', '.join(SURFACE_CODES)}")
     return surface
+
+
+def _faces(count: object, runs: object, surface: object) -> Action:
+    if type(count) is not int or not 0 < count <= MAX_PIXELS or not isinstance(runs, str):
+        raise RequestError("a stroke on the mesh needs the count of its triangles, and which of them it is about")
+    if not (surface is None or isinstance(surface, str)):
+        raise RequestError("a stroke on the mesh needs the name of a surface, or none to erase")
+    try:
+        return faces(decoded(runs, (1, count))[0], surface)
+    except LabelError as error:
+        raise RequestError("the triangles of a stroke are no runs: draw it again") from error
 
 
 def _radius(radius: float) -> float:

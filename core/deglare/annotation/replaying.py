@@ -13,10 +13,12 @@ from deglare.annotation.actions import (
     ACCEPT,
     CORRECT,
     DECISIONS,
+    FACES,
     PROPOSE,
     REDO,
     UNDO,
     Action,
+    faces_of,
     mask_in,
     points_of,
     radius_of,
@@ -90,8 +92,8 @@ class History:
     undone: list[int] = field(default_factory=list)
     proposed: list[int] = field(default_factory=list)
     last_seq: int = 0
-    last_undo: int = 0
-    """Number of the newest undo, for whoever asks which frame's redo comes first."""
+    undone_by: list[int] = field(default_factory=list)
+    """Numbers of what took those back, for whoever asks which frame's redo comes first."""
 
     def add(self, seq: int, kind: str, target: int | None) -> None:
         """Take in the next row of the log. An undo or redo that fits no longer changes nothing."""
@@ -99,15 +101,17 @@ class History:
         if kind == UNDO:
             if self.done and self.done[-1] == target:
                 self.undone.append(self.done.pop())
-                self.last_undo = seq
+                self.undone_by.append(seq)
         elif kind == REDO:
             if self.undone and self.undone[-1] == target:
                 self.done.append(self.undone.pop())
+                self.undone_by.pop()
         elif kind == PROPOSE:
             self.proposed.append(seq)
         else:
             self.done.append(seq)
             self.undone.clear()
+            self.undone_by.clear()
 
 
 def applied(state: FrameState, entry: Entry, proposals: dict[int, Entry]) -> FrameState:
@@ -174,6 +178,8 @@ def history_of(rows: Iterable[tuple[int, str, int | None]]) -> History:
 
 
 def _touched(action: Action, size_hw: tuple[int, int]) -> Bool[np.ndarray, "h w"]:
+    if action.kind == FACES:
+        return _fitting(faces_of(action), size_hw)
     if action.kind == "polygon":
         return polygon(points_of(action), size_hw)
     return brush(points_of(action), radius_of(action), size_hw)

@@ -17,6 +17,7 @@ from jaxtyping import Bool
 from deglare.annotation.actions import (
     ACCEPT,
     CORRECT,
+    FACES,
     PROPOSE,
     REDO,
     REJECT,
@@ -29,7 +30,7 @@ from deglare.annotation.actions import (
     whole_mask,
 )
 from deglare.annotation.database import READ, WAIT_S, add, connect, connect_to_read, entry_of, next_seq, told, writing
-from deglare.annotation.frames import KnownFrames
+from deglare.annotation.frames import MESH, KnownFrames
 from deglare.annotation.masks import Surfaces, to_json
 from deglare.annotation.replaying import Entry, FrameState, History
 from deglare.annotation.snapshots import Snapshots
@@ -92,7 +93,9 @@ class Annotations:
         """Frames that somebody, or one annotator, tagged, painted or decided on; a proposal alone is no look."""
         with self._fresh():
             return frozenset(
-                frame for (who, frame), one in self._histories.items() if one.done and annotator in (None, who)
+                frame
+                for (who, frame), one in self._histories.items()
+                if one.done and annotator in (None, who) and frame != MESH
             )
 
     def tags(self, annotator: str) -> dict[str, Tag]:
@@ -117,11 +120,11 @@ class Annotations:
             return dict(self._lost)
 
     def state(self, annotator: str, frame: str) -> FrameState:
-        """What an annotator says of a frame."""
+        """What an annotator says of a frame; of the mesh under the name `MESH`, in one row of triangles."""
         self.frames.require(frame)
         with self._fresh():
             history = self._history(annotator, frame)
-            size_hw = self.frames.sizes_hw[frame]
+            size_hw = self.frames.size_hw(frame)
             return self._snapshots.state((annotator, frame), history, size_hw, self._entries)
 
     def log(self, annotator: str, frame: str) -> tuple[Entry, ...]:
@@ -140,6 +143,11 @@ class Annotations:
         """Do several things, to frames by name: all of them are kept when this returns, or none is."""
         require_annotator(annotator)
         hashes = [(self.frames.require(frame), self.frames.sha256(frame)) for frame, _ in actions]
+        for frame, action in actions:
+            if (frame == MESH) != (action.kind == FACES):
+                raise RequestError("the mesh is painted on by its triangles, and a frame by its pixels: draw it again")
+            if frame == MESH and action.body["count"] != self.frames.size_hw(MESH)[1]:
+                raise RequestError("the stroke is on another mesh than this run has now: reload the page")
         if not actions:
             return
         with self._writing():
@@ -239,12 +247,12 @@ class Annotations:
 
     def _last(self, annotator: str, frame: str | None, kind: str) -> tuple[str, int] | None:
         """The frame and number of what undo or redo is about."""
-        names = self.frames.names if frame is None else (self.frames.require(frame),)
+        names = (*self.frames.names, MESH) if frame is None else (self.frames.require(frame),)
         histories = {name: self._history(annotator, name) for name in names}
         if kind == UNDO:
             steps = [(one.done[-1], name, one.done[-1]) for name, one in histories.items() if one.done]
         else:
-            steps = [(one.last_undo, name, one.undone[-1]) for name, one in histories.items() if one.undone]
+            steps = [(one.undone_by[-1], name, one.undone[-1]) for name, one in histories.items() if one.undone]
         return max(steps)[1:] if steps else None
 
     def _history(self, annotator: str, frame: str) -> History:
@@ -271,10 +279,10 @@ class Annotations:
         )
         for seq, annotator, frame, sha256, kind, target, body in self._connection.execute(query, (self._seen,)):
             owner = self.frames.owner(frame, sha256)
-            if owner is None:
-                self._lost[frame, sha256] = self._lost.get((frame, sha256), 0) + 1
-            else:
+            if owner is not None:
                 self._histories.setdefault((annotator, owner), History()).add(seq, kind, target)
+            elif frame != MESH or self.frames.mesh is not None:
+                self._lost[frame, sha256] = self._lost.get((frame, sha256), 0) + 1
             if body is not None:
                 self._tags[seq] = body
             self._seen = seq

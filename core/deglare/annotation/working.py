@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import numpy as np
 from jaxtyping import UInt8
 
 from deglare.annotation.carrying import Carried, CarryRule, DepthOf, Drawn, carry
-from deglare.annotation.frames import KnownFrames
+from deglare.annotation.carrying_mesh import carry_faces
+from deglare.annotation.frames import MESH, KnownFrames, KnownMesh
 from deglare.annotation.masks import Surfaces
 from deglare.annotation.queue import Apart, Queued, disagreement, from_uncertainty, queue
 from deglare.annotation.store import FILE, Annotations
@@ -20,6 +21,8 @@ from deglare.data.opening import open_sequence
 from deglare.data.run_folder import Manifest, RunFolder, looks_like_run, read_run
 from deglare.errors import DataError, RequestError
 from deglare.fusion.threads import in_order, usable_threads
+from deglare.geometry.mesh import Mesh
+from deglare.geometry.raycasting import RayCaster
 from deglare.progress import Progress, quiet
 from deglare.types import DepthMap, Rigid, Sequence
 
@@ -28,7 +31,7 @@ UNSURE_QUANTILE = 0.95
 
 FRAMES_FOR_LEVEL = 60
 
-FROM_UNCERTAINTY = "uncertainty"
+FROM_UNCERTAINTY, FROM_MESH = "uncertainty", "the mesh"
 
 
 def annotations_file(root: Path) -> Path:
@@ -37,7 +40,11 @@ def annotations_file(root: Path) -> Path:
 
 
 def open_annotations(
-    root: Path, sequence: Sequence | None = None, path: Path | None = None, read_only: bool = False
+    root: Path,
+    sequence: Sequence | None = None,
+    path: Path | None = None,
+    read_only: bool = False,
+    mesh: Callable[[], KnownMesh] | None = None,
 ) -> Annotations:
     """Open the annotations of a run or any other sequence.
 
@@ -46,10 +53,13 @@ def open_annotations(
         sequence: As it was opened, if it was.
         path: Of the file, where it does not lie with the sequence.
         read_only: Look, also in a folder that nobody may write to.
+        mesh: To be painted on, if any is: the run's, or one with fewer triangles.
     """
     if sequence is None:
         sequence = read_run(root) if looks_like_run(root) else open_sequence(root)
-    return Annotations(path or annotations_file(root), KnownFrames.of(sequence), read_only=read_only)
+    frames = KnownFrames.of(sequence)
+    frames.mesh = mesh
+    return Annotations(path or annotations_file(root), frames, read_only=read_only)
 
 
 def carry_frame(
@@ -72,6 +82,32 @@ def carry_frame(
     drawn = Drawn(annotations.state(annotator, frame).surfaces, depth_of(frame), manifest.camera, poses[frame])
     carried = carry(drawn, {name: one for name, one in poses.items() if name != frame}, depth_of, rule, progress)
     return propose_carried(annotations, annotator, f"frame {frame}", carried)
+
+
+def carry_mesh(
+    annotations: Annotations,
+    annotator: str,
+    run: RunFolder,
+    mesh: Mesh,
+    caster: RayCaster | None = None,
+    rule: CarryRule | None = None,
+    progress: Progress = quiet,
+) -> tuple[Carried, ...]:
+    """Carry what an annotator marked on a mesh to all frames that see it, and propose it there.
+
+    Args:
+        annotations: Opened with that mesh.
+        annotator: Who marked it, and is asked.
+        run: Of the frames.
+        mesh: Of the same scene.
+        caster: Of the mesh, if there is one already.
+        rule: What counts as seeing it.
+        progress: Told how many frames that may see it are done.
+    """
+    manifest = run.manifest()
+    marks = annotations.state(annotator, MESH).surfaces[0]
+    carried = carry_faces(mesh, marks, manifest.camera, _posed(manifest), caster, rule, progress)
+    return propose_carried(annotations, annotator, FROM_MESH, carried)
 
 
 def propose_carried(
