@@ -105,6 +105,19 @@ def test_one_teacher_is_enough_where_its_student_is_no_worse() -> None:
     assert decided(found)["g"].verdict == "no"
 
 
+def test_both_together_must_beat_each_alone_and_harm_nothing() -> None:
+    found = values({MD: 0.5, HR: 0.4, VIT: 0.3})
+    found |= {(MD, "triplet"): 0.8, (MD, "triplet-distilled"): 0.45}
+    assert decided(found)["h"].verdict == "not measured"
+    found[MD, "triplet-3d"] = {"all": 0.8, "reflection": 0.44, "no-reflection": 1.01}
+    found[MD, "triplet-union"] = {"all": 0.8, "reflection": 0.6, "no-reflection": 0.5}
+    claim = decided(found)["h"]
+    assert claim.verdict == "yes" and claim.facts[0].what.startswith("triplet-3d")
+    assert [fact.value for fact in claim.facts] == pytest.approx([-0.12, 0.44 / 0.8 - 1, 0.44 / 0.45 - 1, 0.01])
+    found[MD, "triplet-3d"] = {"all": 0.8, "reflection": 0.46, "no-reflection": 1.0}
+    assert decided(found)["h"].verdict == "no"
+
+
 def test_the_papers_own_changes_stand_beside_ours() -> None:
     facts = decided(values({MD: 0.45, HR: 0.4, VIT: 0.3}))["a"].facts
     assert [fact.paper for fact in facts] == pytest.approx([0.093 / 0.188 - 1, 0.090 / 0.208 - 1, 0.068 / 0.195 - 1])

@@ -11,10 +11,10 @@ from made_results import choice
 from deglare.errors import RequestError
 from deglare.experiments.arms import ARMS, arms_named, mesh_of
 from deglare.experiments.distill3d import Choice, Experiment, experiment_of
-from deglare.experiments.models import Student
 from deglare.experiments.runs import Predictions, Surface
 from deglare.experiments.scales import SCALES, scale_named
 from deglare.experiments.sources import Given
+from deglare.experiments.trainings import Longer, Paired, Student
 from deglare.fusion.estimators import Ensemble, Flip
 from deglare.fusion.settings import PUBLISHED, LabelSettings
 
@@ -33,7 +33,8 @@ def ids(experiment: Experiment, kind: str) -> list[str]:
 
 def test_all_ways_are_tried_on_one_network_and_some_on_all() -> None:
     students = ids(experiment_of(choice([])), "student")
-    assert len([id for id in students if f"/{NETWORK}/" in id]) == len(ARMS)
+    taught = [arm for arm in ARMS.values() if arm.views is None]
+    assert len([id for id in students if f"/{NETWORK}/" in id]) == len(taught) == len(ARMS) - 2
     assert {id.split("/")[2] for id in students if "/monovit-small/" in id} == {"self-teaching", "distill3d", "robust"}
 
 
@@ -89,6 +90,30 @@ def test_a_second_round_learns_from_the_student_of_the_first() -> None:
     assert after.needs[1] == "teacher/hrdepth-small"
     last = plan.steps[f"student/{NETWORK}/rounds/seed-0"]
     assert after.id.removeprefix("predict/").replace("/", "-") in last.needs[-1]
+
+
+def test_triplet_mining_begins_where_a_teacher_ended_and_is_compared_with_one_that_went_on_as_long() -> None:
+    experiment = experiment_of(choice(["longer", "triplet"], scale="tiny"))
+    plain, mined = (experiment.plan.steps[f"longer/{NETWORK}/{views}/seed-0"] for views in ("selfsup", "triplet"))
+    assert isinstance(plain.work, Longer) and isinstance(mined.work, Longer)
+    assert plain.needs == mined.needs == (f"teacher/{NETWORK}", "data/train")
+    assert plain.work.training == mined.work.training and mined.work.training.weights is None
+    assert [model.step for model in experiment.models[1:]] == [plain.id, mined.id]
+
+
+def test_one_student_learns_from_both_of_them_and_others_from_labels_of_three_that_mined() -> None:
+    plan = experiment_of(choice(["triplet-distilled", "triplet-3d", "triplet-union", "mined"], scale="tiny")).plan
+    pair = plan.steps[f"student/{NETWORK}/triplet-distilled/seed-0"]
+    assert isinstance(pair.work, Paired)
+    assert pair.needs[:2] == (f"longer/{NETWORK}/selfsup/seed-0", f"longer/{NETWORK}/triplet/seed-0")
+    names = SCALES["tiny"].ensemble
+    assert plan.steps["predict/all-triplet/seed-0"].needs[:3] == tuple(
+        f"longer/{name}/triplet/seed-0" for name in names
+    )
+    assert ids(experiment_of(choice(["triplet-3d", "triplet-union"], scale="tiny")), "surface") == [
+        f"surface/{NETWORK}/published/all-triplet-seed-0"
+    ]
+    assert plan.steps[f"labels/{NETWORK}/published/all/mask"].needs == (f"surface/{NETWORK}/published/all",)
 
 
 def test_shipped_teachers_serve_every_seed_and_trained_ones_one_each() -> None:

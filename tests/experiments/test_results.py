@@ -104,7 +104,7 @@ def test_what_is_written_can_be_read_by_people_and_machines(small: Choice, tmp_p
     assert (content["format"], content["scale"]) == ("deglare-experiment-1", "small")
     assert len(content["records"]) == len(findings(small).records)
     assert "95 %" in content["protocols"]["rooms"]
-    assert {claim["id"] for claim in content["claims"]} == set("abcdefg")
+    assert {claim["id"] for claim in content["claims"]} == set("abcdefgh")
     text = paths[1].read_text()
     assert "| monodepth2-small | self-teaching " in text
     assert "1.1667 [0.500, 2.000] (paper 0.093)" in text

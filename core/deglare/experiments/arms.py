@@ -7,14 +7,26 @@ from typing import Literal
 
 from deglare.errors import RequestError
 from deglare.fusion.settings import PUBLISHED, LabelSettings, MeshSettings
-from deglare.fusion.strategies import Blend, ByDifference, ByUncertainty, ByViews, Predicted, Projected, Strategy
+from deglare.fusion.strategies import (
+    Blend,
+    ByDifference,
+    ByMask,
+    ByMaskAndUncertainty,
+    ByUncertainty,
+    ByViews,
+    Predicted,
+    Projected,
+    Strategy,
+)
 
 SELF_SUPERVISED = "self-supervised"
 """No arm: the teacher itself."""
 
 SELF_TEACHING, DISTILLED = "self-teaching", "distill3d"
+LONGER, TRIPLET, TRIPLET_DISTILLED = "longer", "triplet", "triplet-distilled"
 Fusion = Literal["published", "robust", "robust-half"]
-Table = Literal["ablation", "beyond"]
+Table = Literal["ablation", "beyond", "triplet"]
+Views = Literal["selfsup", "triplet"]
 
 
 @dataclass(frozen=True)
@@ -35,6 +47,12 @@ class Arm:
     normals: float = 0.0
     after: str | None = None
     """The arm whose student takes its own teacher's place: another round."""
+    views: Views | None = None
+    """No student: the teacher goes on learning from views, by photometric error alone or with mined triplets."""
+    pair: bool = False
+    """The student has no labels on disk: of two teachers that went on so, one is believed where the mask is."""
+    mined_teachers: bool = False
+    """Labels are made of teachers that went on with mined triplets."""
     everywhere: bool = False
     """For every network; otherwise for the first one only."""
     table: Table | None = None
@@ -116,6 +134,39 @@ _LISTED = (
         ensemble=False,
         after="robust-one",
         table="beyond",
+    ),
+    Arm(LONGER, "self-supervised, for as much longer", Predicted(), views="selfsup", table="triplet"),
+    Arm(TRIPLET, "triplet mining, end to end", Predicted(), views="triplet", table="triplet"),
+    Arm(TRIPLET_DISTILLED, "triplet mining, distilled", Predicted(), pair=True, table="triplet"),
+    Arm("mined", "fused by the mined mask", ByMask(), table="triplet"),
+    Arm(
+        "triplet-3d",
+        "3D Distillation of triplet-trained teachers",
+        PUBLISHED_SWITCH,
+        mined_teachers=True,
+        table="triplet",
+    ),
+    Arm(
+        "triplet-union",
+        "the same, by uncertainty or mined mask",
+        ByMaskAndUncertainty("union"),
+        mined_teachers=True,
+        table="triplet",
+    ),
+    Arm(
+        "triplet-intersection",
+        "the same, by uncertainty and mined mask",
+        ByMaskAndUncertainty("intersection"),
+        mined_teachers=True,
+        table="triplet",
+    ),
+    Arm(
+        "triplet-robust",
+        "robust fusion of triplet-trained teachers",
+        ROBUST,
+        "robust",
+        mined_teachers=True,
+        table="triplet",
     ),
 )
 

@@ -8,13 +8,14 @@ from pathlib import Path
 from typing import Literal, cast
 
 from deglare.errors import RequestError
-from deglare.experiments.arms import Arm, arms_named, mesh_of
+from deglare.experiments.arms import Arm, Views, arms_named, mesh_of
 from deglare.experiments.measuring import MeasureLabels, MeasureModel
-from deglare.experiments.models import Shipped, Student, Taught, shipped
+from deglare.experiments.models import Shipped, shipped
 from deglare.experiments.runs import Labels, Predictions, Surface
 from deglare.experiments.scales import RoomCounts, Scale
 from deglare.experiments.sources import Given, Rooms, Source, given_folder, given_scannet, given_seven_scenes
 from deglare.experiments.steps import Plan
+from deglare.experiments.trainings import Longer, Paired, Student, Taught
 from deglare.fusion.estimators import Ensemble, Flip
 from deglare.fusion.mirrors import MirrorSettings
 from deglare.fusion.settings_files import name_of
@@ -142,7 +143,7 @@ class _Planner:
                 self._measured(Model(self.teacher(network, seed), network, None, seed))
             for network in self.scale.networks:
                 for arm in self.choice.asked(network):
-                    self._measured(Model(self.student(network, arm, seed), network, arm, seed))
+                    self._measured(Model(self.learner(network, arm, seed), network, arm, seed))
         for split in self.choice.splits[1:]:
             for model in self.models:
                 self.measure(model, split)
@@ -161,6 +162,26 @@ class _Planner:
         training = scale.training(network, scale.teacher_steps, seed)
         work = Taught(self.train, training, self._every("train"), scale.checkpoint_every)
         return self.plan.add(f"teacher/{network}/seed-{seed}", work, "data/train")
+
+    def learner(self, network: str, arm: Arm, seed: int) -> str:
+        """The network of an arm."""
+        if arm.views is not None:
+            return self.longer(network, arm.views, seed)
+        return self.paired(network, arm, seed) if arm.pair else self.student(network, arm, seed)
+
+    def longer(self, network: str, views: Views, seed: int) -> str:
+        """A teacher that goes on."""
+        training = self.scale.longer(network, seed)
+        work = Longer(self.train, training, self._every("train"), self.scale.checkpoint_every, views)
+        id = f"longer/{network}/{views}/seed-{seed}"
+        return self.plan.add(id, work, self.teacher(network, seed), "data/train")
+
+    def paired(self, network: str, arm: Arm, seed: int) -> str:
+        """A fresh network, of two teachers that went on alike."""
+        training = self.scale.training(network, self.scale.student_steps, seed)
+        teachers = (self.longer(network, "selfsup", seed), self.longer(network, "triplet", seed))
+        work = Paired(self.train, training, self._every("train"), self.scale.checkpoint_every)
+        return self.plan.add(f"student/{network}/{arm.name}/seed-{seed}", work, *teachers, "data/train")
 
     def student(self, network: str, arm: Arm, seed: int) -> str:
         """A fresh network on the labels of an arm."""
@@ -198,12 +219,16 @@ class _Planner:
     def predictions(self, network: str, arm: Arm, seed: int) -> str:
         """Depth of all teachers, or of one. In a second round the student of the first replaces its teacher."""
         names = self.scale.ensemble if arm.ensemble else (network,)
-        steps = {name: self.teacher(name, seed) for name in names}
+        steps = {
+            name: self.longer(name, "triplet", seed) if arm.mined_teachers else self.teacher(name, seed)
+            for name in names
+        }
         who = "all" if len(names) > 1 else network
+        who = f"{who}-triplet" if arm.mined_teachers else who
         if arm.after is not None:
             steps[network] = f"student/{network}/{arm.after}/seed-{seed}"
             who = f"{who}-after-{network}-{arm.after}"
-        is_by_seed = arm.after is not None or self.choice.teachers == "trained"
+        is_by_seed = arm.after is not None or arm.mined_teachers or self.choice.teachers == "trained"
         id = f"predict/{who}/seed-{seed}" if is_by_seed else f"predict/{who}"
         uncertainty = Ensemble() if len(names) > 1 else Flip()
         work = Predictions(self.train, names, uncertainty, max(self.scale.size), self._every("train"))

@@ -18,7 +18,7 @@ SEVEN = METRICS[:7]
 
 SHOWN, SHOWN_OF_REGIONS = (*SEVEN, "bias"), ("abs_rel", "sq_rel", "rmse", "bias")
 ROUGHNESS = "highlight on gloss, roughness "
-MAIN, ABLATION, BEYOND, LABELS = "main", "ablation", "beyond", "labels"
+MAIN, ABLATION, BEYOND, MINED, LABELS = "main", "ablation", "beyond", "triplet", "labels"
 MAIN_ROWS = {
     SELF_SUPERVISED: ("self-supervised", "self-supervised"),
     SELF_TEACHING: ("self-teaching", "self-teaching"),
@@ -85,6 +85,8 @@ def rows_of(experiment: Experiment) -> Iterator[Row]:
             yield Row(MAIN, network, method, title, paper)
     for network in networks:
         yield Row(BEYOND, network, DISTILLED, ARMS[DISTILLED].title, None)  # what is to be beaten
+        yield Row(MINED, network, SELF_SUPERVISED, SELF_SUPERVISED, None)
+        yield Row(MINED, network, DISTILLED, ARMS[DISTILLED].title, None)
         for arm in ARMS.values():
             if arm.table is not None:
                 yield Row(arm.table, network, arm.name, arm.title, arm.paper)

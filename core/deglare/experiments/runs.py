@@ -29,7 +29,7 @@ from deglare.fusion.relabelling import relabel
 from deglare.fusion.settings import LabelSettings, MeshSettings
 from deglare.fusion.settings_files import described
 from deglare.fusion.staging import silently
-from deglare.fusion.strategies import ByUncertainty, Strategy
+from deglare.fusion.strategies import ByMaskAndUncertainty, ByUncertainty, Strategy
 from deglare.fusion.uncertainty import UncertaintyMap
 from deglare.networks.teachers import Teacher
 
@@ -139,7 +139,7 @@ class Labels:
 
 def with_threshold(strategy: Strategy, runs: Sequence[RunFolder]) -> Strategy:
     """Where a strategy chooses its threshold by quantile: one for all sequences, over all their pixels, no truth."""
-    if not isinstance(strategy, ByUncertainty) or strategy.alpha_m is not None:
+    if not isinstance(strategy, ByUncertainty | ByMaskAndUncertainty) or strategy.alpha_m is not None:
         return strategy
     paths = (run.layer("uncertainty", name) for run in runs for name in run.manifest().poses)
     maps = (UncertaintyMap.of_known(read_uncertainty(path)) for path in paths)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from deglare.errors import RequestError
@@ -40,6 +40,9 @@ class Scale:
     """The same for the ablation that trains at low resolution."""
     teacher_steps: int
     student_steps: int
+    longer_steps: int
+    """For which teachers go on where they are compared with triplet mining, which begins there; at a quarter of the
+    rate."""
     train: RoomCounts
     val: RoomCounts
     test: RoomCounts
@@ -59,6 +62,11 @@ class Scale:
     transformer_batch: int | None = None
     """MonoViT's batch, where it is another one."""
     checkpoint_every: int = 500
+
+    def longer(self, network: str, seed: int) -> TrainSettings:
+        """The settings of a training that goes on from a teacher, whose weights are its first ones."""
+        fresh = self.training(network, self.longer_steps, seed)
+        return replace(fresh, encoder=None, weights=None, encoder_rate=None, learning_rate=self.learning_rate / 4)
 
     def training(self, network: str, steps: int, seed: int, size: tuple[int, int] | None = None) -> TrainSettings:
         """The settings of one training."""
@@ -93,6 +101,7 @@ SCALES: dict[str, Scale] = {
         low_size=(32, 32),
         teacher_steps=4,
         student_steps=6,
+        longer_steps=4,
         train=RoomCounts(2, _shoot(8, 64, 48, DIM)),
         val=RoomCounts(2, _shoot(6, 64, 48, DIM)),
         test=RoomCounts(2, _shoot(6, 64, 48, DIM)),
@@ -109,6 +118,7 @@ SCALES: dict[str, Scale] = {
         low_size=(64, 64),
         teacher_steps=3000,
         student_steps=1500,
+        longer_steps=600,
         train=RoomCounts(96, _shoot(24, 256, 192)),
         val=RoomCounts(12, _shoot(90, 384, 288), every=5),
         test=RoomCounts(12, _shoot(90, 384, 288), every=5),
@@ -127,6 +137,7 @@ SCALES: dict[str, Scale] = {
         low_size=(128, 96),
         teacher_steps=74_000,
         student_steps=74_000,
+        longer_steps=37_000,
         train=RoomCounts(240, _shoot(90, 384, 288)),
         val=RoomCounts(32, _shoot(90, 384, 288), every=5),
         test=RoomCounts(32, _shoot(90, 384, 288), every=5),

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from deglare.evaluation.report import aligned_table
 from deglare.experiments.claims import Claim
-from deglare.experiments.records import ABLATION, BEYOND, LABELS, MAIN, SEVEN, Record
+from deglare.experiments.records import ABLATION, BEYOND, LABELS, MAIN, MINED, SEVEN, Record
 from deglare.experiments.sources import ALL, NO_REFLECTION, REFLECTION
 
 HEADS = {
@@ -23,6 +23,7 @@ TABLE_TITLES = {
     MAIN: "Networks",
     ABLATION: "Labels of the ablation",
     BEYOND: "Beyond the paper",
+    MINED: "Triplet mining, and both together",
     LABELS: "Labels themselves, on the frames that are learnt from",
 }
 WITH_INTERVAL = ("abs_rel", "sq_rel")
