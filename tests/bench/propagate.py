@@ -5,7 +5,7 @@
 A camera walks around a room with tables; the mask is drawn on the floor and a table in one frame. Projected depth lies
 on disk as a run has it, and both sides read it from there: reading counts. The obvious loop unprojects every pixel of
 every frame, takes the points to the frame with the mask, and looks up what was marked and whether it is the same
-surface, one frame after the other. Both must mark the same pixels in all frames before anything is timed; then they
+surface, one frame after the other. Pinholes are closed by the same function on both sides. Both must mark the same pixels in all frames before anything is timed; then they
 take turns. Ours may use every core that this process may (two on the machine that the figures are from).
 
 On a busy machine the seconds on the clock say more about the neighbours: the CPU's are shown beside them.
@@ -24,6 +24,7 @@ from pathlib import Path
 import numpy as np
 
 from deglare.annotation.carrying import CarryRule, Drawn, carry
+from deglare.annotation.pinholes import closed
 from deglare.data.files import read_depth, write_depth
 from deglare.fusion.threads import usable_threads
 from deglare.geometry.mesh import Mesh
@@ -99,8 +100,9 @@ def by_hand(folder: Path, drawn: Drawn, poses: dict[str, Rigid]) -> Masks:
         with np.errstate(invalid="ignore"):
             inside = depth.valid & (z > 0) & np.all((pixels >= 0) & (pixels < (width, height)), axis=-1)
         x, y = (np.where(inside, pixels[..., axis], 0).astype(np.int64) for axis in (0, 1))
-        same = np.abs(drawn.depth.metres[y, x] - z) <= RULE.slack.at(z)
-        marks = np.where(inside & drawn.depth.valid[y, x] & same, drawn.surfaces[y, x], 0).astype(np.uint8)
+        same = inside & drawn.depth.valid[y, x] & (np.abs(drawn.depth.metres[y, x] - z) <= RULE.slack.at(z))
+        marks = np.where(same, drawn.surfaces[y, x], 0).astype(np.uint8)
+        marks = closed(marks, depth, same & (marks == 0), RULE.slack.at)
         if np.count_nonzero(marks) >= RULE.least_pixels:
             found[name] = marks
     return found

@@ -13,6 +13,7 @@ import numpy as np
 from jaxtyping import Bool, Float32, Float64, Int64
 
 from deglare.annotation.masks import Surfaces
+from deglare.annotation.pinholes import closed
 from deglare.annotation.windows import Window, balls_around, windows
 from deglare.errors import DataError, RequestError
 from deglare.fusion.threads import in_order, usable_threads
@@ -116,9 +117,10 @@ def carry(
         depth = depth_of(name)
         if depth.size_hw != camera.size_hw:
             raise DataError(f"the depth of frame {name} is {depth.size_hw}, not {camera.size_hw} pixels: resize it")
-        surfaces = np.zeros(camera.size_hw, dtype=np.uint8)
+        surfaces, is_known = np.zeros(camera.size_hw, dtype=np.uint8), np.zeros(camera.size_hw, dtype=bool)
         part = np.s_[window.top : window.bottom, window.left : window.right]
-        surfaces[part] = _seen_marks(drawn, depth, poses[name], window, rule.slack)
+        surfaces[part], is_known[part] = _seen_marks(drawn, depth, poses[name], window, rule.slack)
+        surfaces = closed(surfaces, depth, is_known, rule.slack.at)
         return Carried(name, surfaces, visible_share(samples, depth, camera, poses[name], rule.slack))
 
     return tuple(_worth_it(in_order(look, asked, usable_threads()), rule, len(asked), progress))
@@ -154,12 +156,15 @@ def nearest_pixels(
     return np.where(inside, rows, 0).astype(np.int64), np.where(inside, columns, 0).astype(np.int64), inside
 
 
-def _seen_marks(drawn: Drawn, depth: DepthMap, world_T_cam: Rigid, window: Window, slack: Slack) -> Surfaces:
-    """Marks of the pixels in a window of a frame."""
+def _seen_marks(
+    drawn: Drawn, depth: DepthMap, world_T_cam: Rigid, window: Window, slack: Slack
+) -> tuple[Surfaces, Bool[np.ndarray, "h w"]]:
+    """Marks of the pixels in a window of a frame, and pixels that show a surface on which nothing was marked."""
     camera = drawn.camera
     part = np.s_[window.top : window.bottom, window.left : window.right]
     drawn_T_cam = inverse_rigid(drawn.world_T_cam) @ world_T_cam
     seen = np.zeros((window.bottom - window.top, window.right - window.left), dtype=np.uint8)
+    bare = np.zeros(seen.shape, dtype=bool)
     chosen = np.flatnonzero(_may_fall_on(drawn, depth.metres[part], drawn_T_cam, window) & depth.valid[part])
     rows, columns = np.divmod(chosen, seen.shape[1])
     metres = depth.metres[part].ravel()[chosen].astype(np.float64)
@@ -170,9 +175,10 @@ def _seen_marks(drawn: Drawn, depth: DepthMap, world_T_cam: Rigid, window: Windo
     marks, z = drawn.surfaces.ravel().take(places), at_drawn[:, 2]
     same = np.abs(drawn.depth.metres.ravel().take(places) - z) <= slack.at(z)
     same &= drawn.depth.valid.ravel().take(places)
-    kept = inside & same & (marks > 0)
-    seen.ravel()[chosen[kept]] = marks[kept]
-    return seen
+    shown = inside & same
+    seen.ravel()[chosen[shown]] = marks[shown]
+    bare.ravel()[chosen[shown]] = marks[shown] == 0
+    return seen, bare
 
 
 def _may_fall_on(

@@ -9,6 +9,7 @@ from jaxtyping import Float64, UInt8
 
 from deglare.annotation.carrying import Carried, CarryRule, visible_share
 from deglare.annotation.masks import Surfaces
+from deglare.annotation.pinholes import closed
 from deglare.annotation.windows import Window, balls_around, windows
 from deglare.errors import RequestError
 from deglare.fusion.threads import in_order, usable_threads
@@ -53,6 +54,7 @@ def carry_faces(
     def look(item: tuple[str, Window]) -> Carried:
         name, window = item
         surfaces, depth = _cast(caster, marks, camera, poses[name], window)
+        surfaces = closed(surfaces, depth, depth.valid & (surfaces == 0), rule.slack.at)
         share = visible_share(centres[::every], depth, camera, poses[name], rule.slack, areas[::every] + 1e-12)
         return Carried(name, surfaces, share)
 
