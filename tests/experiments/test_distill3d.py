@@ -101,7 +101,7 @@ def test_triplet_mining_begins_where_a_teacher_ended_and_is_compared_with_one_th
     assert [model.step for model in experiment.models[1:]] == [plain.id, mined.id]
 
 
-def test_one_student_learns_from_both_of_them_and_others_from_labels_of_three_that_mined() -> None:
+def test_one_student_learns_from_both_of_them_and_others_from_labels_of_one_that_mined() -> None:
     plan = experiment_of(choice(["triplet-distilled", "triplet-3d", "triplet-union", "mined"], scale="tiny")).plan
     pair = plan.steps[f"student/{NETWORK}/triplet-distilled/seed-0"]
     assert isinstance(pair.work, Paired)
@@ -111,7 +111,7 @@ def test_one_student_learns_from_both_of_them_and_others_from_labels_of_three_th
         f"longer/{name}/triplet/seed-0" for name in names
     )
     assert ids(experiment_of(choice(["triplet-3d", "triplet-union"], scale="tiny")), "surface") == [
-        f"surface/{NETWORK}/published/all-triplet-seed-0"
+        f"surface/{NETWORK}/published/{predicted}-seed-0"
     ]
     assert plan.steps[f"labels/{NETWORK}/published/all/mask"].needs == (f"surface/{NETWORK}/published/all",)
 

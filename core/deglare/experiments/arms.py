@@ -51,8 +51,8 @@ class Arm:
     """No student: the teacher goes on learning from views, by photometric error alone or with mined triplets."""
     pair: bool = False
     """The student has no labels on disk: of two teachers that went on so, one is believed where the mask is."""
-    mined_teachers: bool = False
-    """Labels are made of teachers that went on with mined triplets."""
+    mined_base: bool = False
+    """The teacher whose depth is fused went on with mined triplets; the others are asked how sure it is, as ever."""
     everywhere: bool = False
     """For every network; otherwise for the first one only."""
     table: Table | None = None
@@ -141,31 +141,31 @@ _LISTED = (
     Arm("mined", "fused by the mined mask", ByMask(), table="triplet"),
     Arm(
         "triplet-3d",
-        "3D Distillation of triplet-trained teachers",
+        "3D Distillation of a triplet-trained teacher",
         PUBLISHED_SWITCH,
-        mined_teachers=True,
+        mined_base=True,
         table="triplet",
     ),
     Arm(
         "triplet-union",
         "the same, by uncertainty or mined mask",
         ByMaskAndUncertainty("union"),
-        mined_teachers=True,
+        mined_base=True,
         table="triplet",
     ),
     Arm(
         "triplet-intersection",
         "the same, by uncertainty and mined mask",
         ByMaskAndUncertainty("intersection"),
-        mined_teachers=True,
+        mined_base=True,
         table="triplet",
     ),
     Arm(
         "triplet-robust",
-        "robust fusion of triplet-trained teachers",
+        "robust fusion of a triplet-trained teacher",
         ROBUST,
         "robust",
-        mined_teachers=True,
+        mined_base=True,
         table="triplet",
     ),
 )

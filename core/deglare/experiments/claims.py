@@ -152,7 +152,7 @@ def both(numbers: Numbers, split: str) -> Claim:
         "triplet mining and 3D Distillation together beat each alone in Sq Rel on Reflection frames, without harm on "
         "NoReflection frames"
     )
-    best = _best(numbers, network, [arm.name for arm in ARMS.values() if arm.mined_teachers])
+    best = _best(numbers, network, [arm.name for arm in ARMS.values() if arm.mined_base])
     if best is None:
         return Claim("h", split, text, NOT_MEASURED, ())
     facts: list[Fact] = []

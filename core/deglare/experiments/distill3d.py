@@ -219,16 +219,15 @@ class _Planner:
     def predictions(self, network: str, arm: Arm, seed: int) -> str:
         """Depth of all teachers, or of one. In a second round the student of the first replaces its teacher."""
         names = self.scale.ensemble if arm.ensemble else (network,)
-        steps = {
-            name: self.longer(name, "triplet", seed) if arm.mined_teachers else self.teacher(name, seed)
-            for name in names
-        }
+        steps = {name: self.teacher(name, seed) for name in names}
         who = "all" if len(names) > 1 else network
-        who = f"{who}-triplet" if arm.mined_teachers else who
+        if arm.mined_base:
+            steps[network] = self.longer(network, "triplet", seed)
+            who = f"{who}-with-{network}-triplet"
         if arm.after is not None:
             steps[network] = f"student/{network}/{arm.after}/seed-{seed}"
             who = f"{who}-after-{network}-{arm.after}"
-        is_by_seed = arm.after is not None or arm.mined_teachers or self.choice.teachers == "trained"
+        is_by_seed = arm.after is not None or arm.mined_base or self.choice.teachers == "trained"
         id = f"predict/{who}/seed-{seed}" if is_by_seed else f"predict/{who}"
         uncertainty = Ensemble() if len(names) > 1 else Flip()
         work = Predictions(self.train, names, uncertainty, max(self.scale.size), self._every("train"))

@@ -97,10 +97,13 @@ class TripletMining(SelfSupervised):
 
 def frames_disparities(network: DepthNetwork, batch: Batch) -> Scales:
     """Of every frame of every triple, in one pass."""
-    count = batch.shown.shape[1]
-    sigmoids = network(batch.shown.flatten(0, 1))
-    found = [disparity_of(sigmoid.float(), network.recipe.depth_range) for sigmoid in sigmoids]
-    return [disparity.unflatten(0, (-1, count)) for disparity in found]
+    found = disparities(network, batch.shown.flatten(0, 1))
+    return [disparity.unflatten(0, (-1, batch.shown.shape[1])) for disparity in found]
+
+
+def disparities(network: DepthNetwork, images: Float[Tensor, "b 3 h w"]) -> list[Float[Tensor, "b 1 _ _"]]:
+    """At all scales, finest first, in 1/m."""
+    return [disparity_of(sigmoid.float(), network.recipe.depth_range) for sigmoid in network(images)]
 
 
 def mined_of(scales: Sequence[TripletScale], batch: Batch) -> Bool[Tensor, "b 1 h w"]:

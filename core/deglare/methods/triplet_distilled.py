@@ -19,7 +19,7 @@ from deglare.losses.reprojection import all_finite
 from deglare.losses.triplet import TripletRule, triplet_scales
 from deglare.methods.frozen import Frozen
 from deglare.methods.method import Batch, Trained, known_poses
-from deglare.methods.triplet import frames_disparities, mined_of
+from deglare.methods.triplet import disparities, mined_of
 from deglare.networks.depth_network import DepthNetwork
 
 
@@ -68,18 +68,25 @@ class TripletStudent(Trained):
 
     def loss(self, batch: Batch, step: int) -> Mapping[str, Tensor]:
         """The mean difference of log depth over the scales."""
-        scales = frames_disparities(self.network, batch)
-        mask = self.mask(batch, scales[0].detach())
+        scales = disparities(self.network, batch.shown[:, 0])
+        mask = self.mask(batch, self.ours(batch, scales[0].detach()))
         label_m = self.label_m(batch, mask)
         with torch.autocast(label_m.device.type, enabled=False):
-            everywhere = torch.ones_like(mask)
-            loss = log_depth_over_scales([scale[:, 0] for scale in scales], label_m, everywhere)
+            loss = log_depth_over_scales(scales, label_m, torch.ones_like(mask))
         return {"loss": loss, "mined": mask.float().mean()}
 
     @torch.no_grad()
-    def mask(self, batch: Batch, ours: Float[Tensor, "b n 1 _ _"]) -> Bool[Tensor, "b 1 h w"]:
-        """Where the teacher that mined is believed."""
+    def ours(self, batch: Batch, target: Float[Tensor, "b 1 _ _"]) -> Float[Tensor, "b n 1 _ _"] | None:
+        """What the student sees in target and sources, where the mask goes by that: only the target is learnt from."""
         if self.config.mask != "student":
+            return None
+        sources = disparities(self.network, batch.shown[:, 1:].flatten(0, 1))[0]
+        return torch.cat([target[:, None], sources.unflatten(0, (len(target), -1))], dim=1)
+
+    @torch.no_grad()
+    def mask(self, batch: Batch, ours: Float[Tensor, "b n 1 _ _"] | None) -> Bool[Tensor, "b 1 h w"]:
+        """Where the teacher that mined is believed; None asks a teacher for the depth that this is mined from."""
+        if ours is None:
             teacher = self.plain if self.config.mask == "plain" else self.mined
             frames = torch.cat([batch.target[:, None], batch.sources], dim=1)
             ours = teacher.disparity(frames.flatten(0, 1)).unflatten(0, frames.shape[:2])
@@ -97,9 +104,9 @@ class TripletStudent(Trained):
     @torch.no_grad()
     def show(self, batch: Batch) -> Mapping[str, Tensor]:
         """Input, depth, mask and label."""
-        ours = frames_disparities(self.network, batch)[0]
-        mask = self.mask(batch, ours)
-        depth_m = 1 / upsampled(ours[:, 0], (batch.target.shape[2], batch.target.shape[3]))
+        finest = disparities(self.network, batch.shown[:, 0])[0]
+        mask = self.mask(batch, self.ours(batch, finest))
+        depth_m = 1 / upsampled(finest, (batch.target.shape[2], batch.target.shape[3]))
         return {"input": batch.shown[:, 0], "depth": depth_m, "mined": mask, "teachers": self.label_m(batch, mask)}
 
     def to(self, device: torch.device) -> None:
