@@ -5,8 +5,9 @@
 A camera walks around a room with tables; the mask is drawn on the floor and a table in one frame. Projected depth lies
 on disk as a run has it, and both sides read it from there: reading counts. The obvious loop unprojects every pixel of
 every frame, takes the points to the frame with the mask, and looks up what was marked and whether it is the same
-surface, one frame after the other. Pinholes are closed by the same function on both sides. Both must mark the same pixels in all frames before anything is timed; then they
-take turns. Ours may use every core that this process may (two on the machine that the figures are from).
+surface, one frame after the other. Pinholes are closed by one function on both sides. Both must mark the same pixels in
+all frames before anything is timed; then they take turns. Ours may use every core that this process may (two on the
+machine that the figures are from).
 
 On a busy machine the seconds on the clock say more about the neighbours: the CPU's are shown beside them.
 """
