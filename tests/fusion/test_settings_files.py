@@ -64,11 +64,12 @@ def test_a_strategy_keeps_its_numbers_and_its_name(alpha: float, share: float, b
     every=st.integers(1, 50),
     tau=st.floats(0.01, 0.99),
     weights=st.sampled_from(get_args(Weights)),
+    scraps_m2=st.sampled_from([0.0, 0.1]),
 )
-def test_mesh_and_volume_come_back(voxel_m, clip, back, far_m, colour, every, tau, weights) -> None:
+def test_mesh_and_volume_come_back(voxel_m, clip, back, far_m, colour, every, tau, weights, scraps_m2) -> None:
     clip_m = voxel_m * clip
     volume = VolumeSettings(voxel_m, clip_m, clip_m * back, 0.2, far_m, colour, 1000)
-    settings = MeshSettings(every, volume, "votes", weights, tau)
+    settings = MeshSettings(every, volume, "votes", weights, tau, scraps_m2)
     stage = {"base": "teacher", **described(settings)}
     assert mesh_settings_from(through_json(stage)) == settings
 
@@ -76,6 +77,11 @@ def test_mesh_and_volume_come_back(voxel_m, clip, back, far_m, colour, every, ta
 def test_the_default_and_the_published_mesh_come_back() -> None:
     for settings in (LabelSettings().mesh, PUBLISHED.mesh):
         assert mesh_settings_from(through_json(described(settings))) == settings
+
+
+def test_a_field_that_came_later_is_written_only_where_it_says_something() -> None:
+    assert "scraps_m2" not in described(MeshSettings())
+    assert described(MeshSettings(scraps_m2=0.1)) == {**described(MeshSettings()), "scraps_m2": 0.1}
 
 
 def test_a_range_of_depth_comes_back() -> None:
@@ -100,7 +106,7 @@ def test_what_is_no_strategy_is_refused(value: object) -> None:
     "change",
     [
         {"volume": None}, {"volume": {"voxel_m": 0}}, {"volume": {"voxels": 3}}, {"every": 0}, {"engine": "magic"},
-        {"weights": "heavy"}, {"tau": 2}, {"other": 1},
+        {"weights": "heavy"}, {"tau": 2}, {"scraps_m2": -1}, {"other": 1},
     ],
 )  # fmt: skip
 def test_what_is_no_mesh_is_refused(change: dict[str, object]) -> None:

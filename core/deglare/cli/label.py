@@ -107,6 +107,7 @@ class Choice:
     every: int | None = None
     voxel: float = 0.05
     tau: float | None = None
+    scraps_m2: float = 0.0
 
 
 def settings_of(choice: Choice) -> LabelSettings:
@@ -120,7 +121,7 @@ def settings_of(choice: Choice) -> LabelSettings:
     return replace(
         start,
         uncertainty=None if choice.uncertainty == "auto" else UNCERTAINTIES[choice.uncertainty],
-        mesh=replace(start.mesh, volume=volume, **chosen),
+        mesh=replace(start.mesh, volume=volume, scraps_m2=choice.scraps_m2, **chosen),
         strategy=strategy_of(choice.strategy, choice.alpha, choice.quantile, start.strategy),
     )
 

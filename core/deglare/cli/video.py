@@ -64,6 +64,7 @@ def video(
     strategy: str | None = None,
     every: int | None = None,
     voxel: float = 0.05,
+    scraps: float = 0.1,
     longest_side: int = 384,
     runtime: Literal["auto", "torch", "openvino"] = "auto",
     device: Literal["auto", "cpu", "cuda"] = "auto",
@@ -88,6 +89,7 @@ def video(
         strategy: Which pixels take projected depth, as for deglare label.
         every: Every n-th kept frame is fused; 3 if not given.
         voxel: Size of a voxel in metres.
+        scraps: Pieces of the mesh that are smaller than this, in square metres, are left out.
         longest_side: Frames of the run with a longer side, in pixels, are made smaller.
         runtime: What computes networks of ours; auto takes openvino where it is installed.
         device: auto, cpu or cuda.
@@ -100,9 +102,8 @@ def video(
 
     if threads is not None and threads < 1:
         raise RequestError(f"--threads {threads} does no work: give 1 or more")
-    labels = replace(
-        settings_of(Choice(strategy=strategy, every=every, voxel=voxel)), longest_side=longest_side, base=base
-    )
+    choice = Choice(strategy=strategy, every=every, voxel=voxel, scraps_m2=scraps)
+    labels = replace(settings_of(choice), longest_side=longest_side, base=base)
     settings = settings_from(footage, fitting, labels)
     use_one_thread()
     workers = Workers(teachers, runtime, device_of(device), threads)
@@ -150,6 +151,7 @@ def told(made: Made) -> Result:
         "shares": None if made.labelled is None else made.labelled.shares,
         "results": {name: str(root / "results" / name) for name in made.results},
         "seconds": made.seconds,
+        "cpu_seconds": made.cpu_seconds,
     }
 
 

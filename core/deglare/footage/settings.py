@@ -7,8 +7,11 @@ from dataclasses import dataclass, field
 
 from deglare.errors import RequestError
 from deglare.fusion.estimators import Crop, Snapshots
-from deglare.fusion.settings import LabelSettings
+from deglare.fusion.settings import LabelSettings, MeshSettings
 from deglare.geometry.poses_choosing import SPACING, WIDEST_SPACING
+
+SCRAPS_M2 = 0.1
+"""Smaller pieces of a clip's mesh are left out: views that agree with no other leave a thousand of them."""
 
 SMALLEST_MOST = 12
 """Fewer kept frames than this can never be believed."""
@@ -48,7 +51,7 @@ class VideoSettings:
     """How far the picture moves between kept frames, as a share of its longest side; 0 keeps every frame."""
     working_side: int = 640
     """Longest side in pixels at which cameras are found."""
-    labels: LabelSettings = field(default_factory=LabelSettings)
+    labels: LabelSettings = field(default_factory=lambda: LabelSettings(mesh=MeshSettings(scraps_m2=SCRAPS_M2)))
     fit: FitSettings | None = None
 
     def __post_init__(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
@@ -11,6 +12,9 @@ from deglare.fusion.strategies import Blend, ByUncertainty, Strategy
 from deglare.geometry import volume_settings
 from deglare.geometry.volume_settings import VolumeSettings
 from deglare.networks.disparity import INDOOR, MetricRange
+
+LATER = {"later": True}
+"""Marks a field that came after runs had been made: at its default it is not written, so that they stay current."""
 
 Weights = Literal["none", "incidence", "incidence+certainty"]
 """How much the vote of a pixel counts: all alike; by the cosine of incidence; also by how sure its depth is."""
@@ -29,6 +33,8 @@ class MeshSettings:
     tau: float = 0.35
     """Share of the votes that must call a place solid; below one half the surface leans to the nearer votes: glare only
     ever pushes depth away. What is not glare comes some centimetres too near for it."""
+    scraps_m2: float = field(default=0.0, metadata=LATER)
+    """Pieces of the surface that are smaller than this, in square metres, are left out; 0 keeps all."""
 
     def __post_init__(self) -> None:
         if self.every < 1:
@@ -37,6 +43,8 @@ class MeshSettings:
             raise RequestError("Open3D's volume takes no weights and no tau: leave them out, or take the other engine")
         if not 0 < self.tau < 1:
             raise RequestError(f"tau is {self.tau:g}, but it is a share between 0 and 1")
+        if not (math.isfinite(self.scraps_m2) and self.scraps_m2 >= 0):
+            raise RequestError(f"scraps of less than {self.scraps_m2:g} m2 cannot be left out: give 0 or an area")
 
     @property
     def weighs_certainty(self) -> bool:

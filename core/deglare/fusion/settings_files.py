@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, TypeVar, get_args
 
 from deglare.errors import DataError, RequestError
-from deglare.fusion.settings import MeshSettings, Weights
+from deglare.fusion.settings import LATER, MeshSettings, Weights
 from deglare.fusion.strategies import STRATEGIES, Strategy
 from deglare.geometry.engines import ENGINES
 from deglare.geometry.volume_settings import VolumeSettings
@@ -25,8 +25,12 @@ THRESHOLDS = ("alpha_m", "alpha", "share")
 
 
 def described(settings: Any) -> dict[str, Any]:
-    """A dataclass as JSON, with the name of its class."""
-    return {KIND: type(settings).__name__, **_jsonable(asdict(settings))}
+    """A dataclass as JSON, with the name of its class; fields that came `LATER` are left out at their defaults."""
+    own = _jsonable(asdict(settings))
+    for one in fields(settings):
+        if one.metadata == LATER and own[one.name] == one.default:
+            del own[one.name]
+    return {KIND: type(settings).__name__, **own}
 
 
 def strategy_from(value: object) -> Strategy:

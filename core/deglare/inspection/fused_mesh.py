@@ -16,6 +16,7 @@ from deglare.fusion.uncertainty import UncertaintyMap
 from deglare.fusion.voting import vote_weights
 from deglare.geometry.engines import new_volume
 from deglare.geometry.mesh import Mesh
+from deglare.geometry.pieces import without_scraps
 from deglare.inspection.layers import metres_of, sigma_of
 from deglare.inspection.run import InspectedRun
 from deglare.progress import Progress, quiet
@@ -62,7 +63,7 @@ def mesh_of_depth(run: InspectedRun, depth_of: Callable[[str], DepthMap], progre
     for done, view in enumerate(in_order(vote, chosen, AT_A_TIME), start=1):
         volume.integrate(view.depth, run.camera, run.poses[view.name], view.weights, view.rgb)
         progress(done, len(chosen))
-    return volume.mesh(settings.tau)
+    return without_scraps(volume.mesh(settings.tau), settings.scraps_m2)
 
 
 def _uncertainty(run: InspectedRun, name: str) -> UncertaintyMap:
