@@ -222,7 +222,7 @@ class _Problem:
         frames = len(model.cam_R_world)
         starts = np.searchsorted(self.tracks.frame[self.by_frame], np.arange(frames + 1))
         shape = (6 * frames, 3 * len(model.points))
-        return bsr_matrix((values[self.by_frame], self.tracks.point[self.by_frame], starts), shape=shape).tocsr()
+        return bsr_matrix((values[self.by_frame], self.tracks.point[self.by_frame], starts), shape=shape)
 
     def _log_depth(self, fit: Fit) -> Float64[np.ndarray, " n"]:
         return np.where(np.isfinite(fit.off_log_depth), fit.off_log_depth, 0)

@@ -84,9 +84,10 @@ def signatures(features: Sequence[Features]) -> Float32[np.ndarray, "f d"]:
 
 def matches_of(first: Features, second: Features, is_along: bool) -> Int64[np.ndarray, "m 2"] | None:
     """Matches of two frames; None where there are too few to look further."""
-    if not is_along and len(mutual_matches(first, second, STRICT_RATIO)) < FEWEST_RETURN // 2:
+    mutual = mutual_matches(first, second)
+    if not is_along and len(mutual.clearer_than(STRICT_RATIO)) < FEWEST_RETURN // 2:
         return None
-    found = mutual_matches(first, second, RATIO)
+    found = mutual.clearer_than(RATIO)
     return found if len(found) >= FEWEST_ALONG else None
 
 
