@@ -1,6 +1,6 @@
 """A video without poses: our cameras against pycolmap's own, and depth against truth.
 
-    python tests/bench/video.py [--only lounge room] [--skip-baseline] [--shared DIR] [--threads 2] [--keep DIR]
+    python tests/bench/video.py [--only lounge room] [--keep DIR] [--skip-baseline] [--shared DIR] [--threads 2]
                                 [--json]
 
 Sequences with known poses and measured depth are made into clips (H.264, ten frames a second) and given to
@@ -8,19 +8,26 @@ Sequences with known poses and measured depth are made into clips (H.264, ten fr
 are real and lie beside the checkout, ``room`` is the bundled scene, ``house`` is a phone's clip of 23 s of which 20 are
 used and of which no truth is known: it gives the seconds of each stage. The baseline gets the frames themselves, all of
 them and in order, and does with them what pycolmap does by default: SIFT, exhaustive matching, its incremental mapper.
-Both run in processes of their own; seconds are of the CPU, of all threads together.
+Both run in processes of their own; seconds are of the CPU, of all threads and children together. Cameras are also told
+alone: for ours all stages up to them (decoding, choosing, depth that sets the scale, features, pairs, cameras) and all
+that belongs to no stage, such as importing; for the baseline everything it does.
 
 Both look at every frame (``--spacing 0``). Ours counts the frames whose cameras it believes, the baseline those of its
-largest model. Position and rotation are compared after one
-similarity alignment of the whole path. ``scale`` is what that multiplies our metres with, 1 is right; the baseline has
-no metres. Depth is compared in every frame with a camera, as it is and after one scale for the whole clip.
+largest model. Position and rotation are compared after one similarity alignment of the whole path. ``scale`` is what
+that multiplies our metres with, 1 is right; the baseline has no metres. Depth is compared in every frame with a camera,
+as it is and after one scale for the whole clip.
+
+With ``--keep`` every half of a row is written as soon as it is there (``lounge-ours.json``, ``lounge-pycolmap.json``),
+and is not measured again by the next call: remove the file to measure it anew.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import os
 import resource
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -35,7 +42,7 @@ import av
 import numpy as np
 
 from deglare import open_sample, open_sequence
-from deglare.data.files import read_depth, read_json, write_image
+from deglare.data.files import read_depth, read_json, write_image, write_json
 from deglare.data.run_folder import RunFolder
 from deglare.types import DepthMap, Rigid, Sequence
 
@@ -47,6 +54,10 @@ CLIPS: dict[str, Callable[[Path], Sequence]] = {
 }
 HOUSE, HOUSE_S = Path("video") / "house_tile_floor_walk.mp4", 20
 RATE_HZ = 10
+LAYERS = ("predicted", "projected", "fused")
+AFTERWARDS = ("fit", "align", "frames", "predict", "mesh", "project", "fuse", "results")
+"""Stages that come after the cameras."""
+
 Poses = Mapping[int, Rigid]
 """``world_T_cam`` by number of the frame in the sequence."""
 
@@ -81,7 +92,8 @@ def write_clip(sequence: Sequence, path: Path) -> None:
 def cpu_of(command: list[str]) -> tuple[str, float, float]:
     """What a process prints, its seconds of CPU with its children's, and those on the clock."""
     before, began = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
-    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    own = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}  # it costs seconds
+    done = subprocess.run(command, check=True, capture_output=True, text=True, env=own)
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     cpu_s = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
     return done.stdout, cpu_s, time.perf_counter() - began
@@ -173,56 +185,79 @@ def ratios_of(depth: DepthMap, truth: DepthMap) -> np.ndarray:
     return depth.metres[known] / wanted[known]
 
 
-def told(label: str, found: Path3D, total: int, cpu_s: float, clock_s: float) -> None:
+def told(label: str, row: Mapping[str, Any], total: int) -> None:
     """One line of the table."""
+    path = Path3D(**row["path"])
+    cameras = row.get("cameras_cpu_s", row["cpu_s"])
     print(
-        f"{label:<18}{found.frames:4d}/{total:<4d}{found.median_cm:8.1f}{found.worst_cm:8.1f}{found.median_deg:8.2f}"
-        f"{found.scale:8.3f}{cpu_s:9.0f}{clock_s:9.0f}",
+        f"{label:<18}{path.frames:4d}/{total:<4d}{path.median_cm:8.1f}{path.worst_cm:8.1f}{path.median_deg:8.2f}"
+        f"{path.scale:8.3f}{cameras:9.0f}{row['cpu_s']:9.0f}{row['clock_s']:9.0f}",
         flush=True,
     )
+
+
+@dataclass(frozen=True)
+class Row:
+    """Where a half of the table is kept, so that an interrupted call loses no more than one half of one row."""
+
+    path: Path
+
+    def measured(self, measure: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+        """From the file where it is there, else measured and written."""
+        if not self.path.is_file():
+            write_json(self.path, measure())
+        return dict(read_json(self.path))  # type: ignore[call-overload]
 
 
 def measured(name: str, options: argparse.Namespace, folder: Path) -> dict[str, Any]:
     """One sequence, ours and then the baseline."""
     sequence = CLIPS[name](options.shared)
-    clip = folder / f"{name}.mp4"
+    mine = Row(folder / f"{name}-ours.json").measured(lambda: ours_measured(name, sequence, options, folder))
+    if mine["path"] is not None:
+        told(f"{name}, ours", mine, len(sequence))
+    for layer, (as_it_is, after) in sorted(mine["abs_rel"].items(), key=lambda one: LAYERS.index(one[0].split("/")[0])):
+        print(f"  {layer:<28} abs rel {as_it_is:.3f} as it is, {after:.3f} after one scale")
+    if options.skip_baseline:
+        return {"ours": mine}
+    row = Row(folder / f"{name}-pycolmap.json")
+    base = row.measured(lambda: baseline_measured(sequence, folder / f"{name}-baseline"))
+    if base["path"] is not None:
+        told(f"{name}, pycolmap", base, len(sequence))
+    print(f"  seconds of CPU, all of pycolmap's over those of our cameras: {base['cpu_s'] / mine['cameras_cpu_s']:.1f}")
+    print(f"  and over all of ours, depth and mesh included: {base['cpu_s'] / mine['cpu_s']:.1f}")
+    return {"ours": mine, "pycolmap": base}
+
+
+def ours_measured(name: str, sequence: Sequence, options: argparse.Namespace, folder: Path) -> dict[str, Any]:
+    """Make the clip, its run, and compare both cameras and depth with the truth."""
+    clip, run = folder / f"{name}.mp4", folder / name
     write_clip(sequence, clip)
-    result, cpu_s, clock_s = ours(clip, folder / name, options.threads, ("--spacing", "0"))
+    shutil.rmtree(run, ignore_errors=True)
+    result, cpu_s, clock_s = ours(clip, run, options.threads, ("--spacing", "0"))
     verdict = result["verdict"]
     believed: list[str] = verdict["believed"]
-    line: dict[str, Any] = {
-        "frames": len(sequence),
-        "kept": verdict["frames"],
+    layers = (f"predicted/{verdict['scale']['teachers'][0]}", "projected", "fused") if believed else ()
+    return {
+        "path": vars(compared(our_poses(run, believed), sequence)) if believed else None,
+        "abs_rel": {layer: depth_error(RunFolder(run), layer, believed, sequence) for layer in layers},
         "cpu_s": cpu_s,
-        "seconds": result["seconds"],
-        "focal_px": verdict["focal"] and verdict["focal"]["px"],
+        "cameras_cpu_s": cpu_s - sum(spent for stage, spent in result["cpu_seconds"].items() if stage in AFTERWARDS),
+        "clock_s": clock_s,
+        "cpu_seconds": result["cpu_seconds"],
         "true_focal_px": sequence[0].camera.fx,
-        "scale_spread": verdict["scale"] and verdict["scale"]["spread"],
+        "verdict": verdict,
     }
-    if believed:
-        path = compared(our_poses(folder / name, believed), sequence)
-        told(f"{name}, ours", path, len(sequence), cpu_s, clock_s)
-        line["ours"] = vars(path)
-        for layer in (f"predicted/{verdict['scale']['teachers'][0]}", "projected", "fused"):
-            as_it_is, after = depth_error(RunFolder(folder / name), layer, believed, sequence)
-            print(f"  {layer:<28} abs rel {as_it_is:.3f} as it is, {after:.3f} after one scale")
-            line[layer] = {"abs_rel": as_it_is, "abs_rel_scaled": after}
-    if not options.skip_baseline:
-        poses, base_s, base_clock_s = baseline(sequence, folder / f"{name}-baseline")
-        line["baseline_cpu_s"] = base_s
-        if len(poses) > 2:
-            path = compared(poses, sequence)
-            told(f"{name}, pycolmap", path, len(sequence), base_s, base_clock_s)
-            line["baseline"] = vars(path)
-        print(f"  seconds of CPU, all of pycolmap's over all of ours, depth and mesh included: {base_s / cpu_s:.1f}")
-        print(f"  and over those of our cameras alone: {base_s / cameras_s(result['seconds'], cpu_s):.1f}")
-    return line
 
 
-def cameras_s(seconds: Mapping[str, float], cpu_s: float) -> float:
-    """CPU of the stages that pycolmap has too, by their share of the clock."""
-    wanted = sum(seconds.get(stage, 0.0) for stage in ("decode", "choose", "depth", "features", "pairs", "cameras"))
-    return cpu_s * wanted / max(sum(seconds.values()), 1e-9)
+def baseline_measured(sequence: Sequence, folder: Path) -> dict[str, Any]:
+    """Run the baseline and compare its cameras with the truth."""
+    shutil.rmtree(folder, ignore_errors=True)
+    poses, cpu_s, clock_s = baseline(sequence, folder)
+    return {
+        "path": vars(compared(poses, sequence)) if len(poses) > 2 else None,
+        "cpu_s": cpu_s,
+        "clock_s": clock_s,
+    }
 
 
 def stages(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
@@ -253,13 +288,14 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as removed:
         folder = options.keep or Path(removed)
         folder.mkdir(parents=True, exist_ok=True)
-        print("                     frames  med cm  max cm     deg   scale    CPU s  clock s")
+        print("                     frames  med cm  max cm     deg   scale  cameras    CPU s  clock s")
         found = {name: measured(name, options, folder) for name in options.only if name in CLIPS}
         if "house" in options.only:
             found["house"] = stages(options, folder)
     if options.json:
-        ours_s = sum(one["cpu_s"] for one in found.values() if "baseline_cpu_s" in one)
-        theirs_s = sum(one.get("baseline_cpu_s", 0.0) for one in found.values())
+        both = [one for one in found.values() if "pycolmap" in one]
+        ours_s = sum(one["ours"]["cameras_cpu_s"] for one in both)
+        theirs_s = sum(one["pycolmap"]["cpu_s"] for one in both)
         ratio = theirs_s / ours_s if ours_s else None
         line = {"name": "video", "ratio": ratio, "ours": ours_s, "baseline": theirs_s, "unit": "s", "clips": found}
         print(json.dumps(line))

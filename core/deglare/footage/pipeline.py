@@ -58,6 +58,8 @@ class Made:
     """Files below ``results``."""
     seconds: dict[str, float] = field(default_factory=dict)
     """By stage, of this call."""
+    cpu_seconds: dict[str, float] = field(default_factory=dict)
+    """The same of the processor, all threads and children together."""
 
 
 @dataclass(frozen=True)
@@ -171,6 +173,7 @@ class Work:
             self.aligned,
             results,
             dict(self.teller.took),
+            dict(self.teller.spent),
         )
 
     def frames(self) -> tuple[Key, Kept]:

@@ -12,6 +12,7 @@ always at the beginning and the end of a stage. A process that was killed leaves
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -87,6 +88,8 @@ class Teller:
     """Seconds by stage; what is not in it is not known."""
     took: dict[str, float] = field(default_factory=dict)
     """Seconds by stage that is done."""
+    spent: dict[str, float] = field(default_factory=dict)
+    """Seconds of the processor by stage, of all threads, and of child processes that have ended."""
     is_mute: bool = False
     """Whether the file is left alone: it may be another's."""
     _written: float = field(default=float("-inf"), init=False)
@@ -97,7 +100,7 @@ class Teller:
     @contextmanager
     def stage(self, name: str) -> Iterator[Progress]:
         """An `Announce` for one stage."""
-        began = self.clock()
+        began, spent = self.clock(), processor_s()
         number = self.stages.index(name) + 1 if name in self.stages else self.standing.number
         left = self._seconds_left(name, 0, 0, 0.0)
         self.standing = Standing(name, number, len(self.stages), seconds_left=left, message=STAGES.get(name, name))
@@ -112,6 +115,7 @@ class Teller:
             self._write(is_due=True)
             yield progress
         self.took[name] = self.took.get(name, 0.0) + self.clock() - began
+        self.spent[name] = self.spent.get(name, 0.0) + processor_s() - spent
 
     def end(self, state: State, message: str, error: str | None = None) -> None:
         """The last word."""
@@ -143,6 +147,11 @@ class Teller:
         known = [name for name in self.took if self.took[name] > CACHED_SHARE * self.estimates.get(name, float("inf"))]
         planned = sum(self.estimates[name] for name in known)
         return min(max(sum(self.took[name] for name in known) / planned, 0.1), 10.0) if planned else 1.0
+
+
+def processor_s() -> float:
+    """Seconds of the processor that this process has used, and those of its children that have ended."""
+    return sum(os.times()[:4])
 
 
 @contextmanager
