@@ -6,7 +6,17 @@ from annotating import dot
 from known_meshes import box, quad, together
 from plain_scenes import CAMERA, facing, look_at
 
-from deglare.annotation import Annotations, CarryRule, Drawn, KnownFrames, carry, carry_faces, faces_under, stroke
+from deglare.annotation import (
+    Action,
+    Annotations,
+    CarryRule,
+    Drawn,
+    KnownFrames,
+    carry,
+    carry_faces,
+    faces_under,
+    stroke,
+)
 from deglare.annotation.carrying import Slack, nearest_pixels
 from deglare.annotation.windows import balls_around, windows
 from deglare.annotation.working import propose_carried
@@ -234,3 +244,25 @@ def test_all_proposals_of_one_origin_are_taken_at_once_and_taken_back_one_by_one
 
 def test_slack_grows_with_depth() -> None:
     assert Slack(0.05, 0.01).at(np.array([1.0, 5.0])).tolist() == pytest.approx([0.06, 0.1])
+
+
+def test_a_stroke_over_a_proposal_takes_it_in_one_step_and_wins_for_good(tmp_path: Path) -> None:
+    size = (10, 12)
+    offered = np.full(size, 3, dtype=np.uint8)
+    with Annotations(tmp_path / "a.sqlite", KnownFrames({"f": size}, lambda name: name)) as one:
+        one.propose("ann", "frame 1", {"f": offered})
+        proposal = one.state("ann", "f").proposals[0].seq
+        erase = stroke({"kind": "erase", "points": [[2, 2]], "radius": 1})
+        mended = one.mend("ann", "f", proposal, erase)
+        assert np.array_equal(mended.surfaces, np.where(mended.by_hand, 0, 3)) and mended.by_hand.sum() == 5
+        assert not mended.proposals and one.undo("ann") == "f"
+        back = one.state("ann", "f")
+        assert not back.surfaces.any() and not back.by_hand.any() and back.proposals[0].seq == proposal
+        one.redo("ann")
+        one.propose("ann", "frame 1", {"f": offered - 2})
+        (left,) = one.state("ann", "f").proposals
+        assert np.array_equal(left.surfaces, np.where(mended.by_hand, 0, 1))
+        with pytest.raises(RequestError, match="decided on"):
+            one.mend("ann", "f", proposal, erase)
+        with pytest.raises(RequestError, match="brush"):
+            one.mend("ann", "f", left.seq, Action("tag", {"tag": "waste"}))

@@ -13,6 +13,7 @@ kind         body                                                               
 ``propose``  a mask, with ``"origin"`` and ``"visible_share"``                          a mask waits for a decision
 ``accept``   ``{}``, its target is the proposal                                         takes it where no hand was
 ``correct``  a mask, its target is the proposal                                         takes it as mended by hand
+``mend``     a stroke with its ``"kind"``, its target is the proposal                   takes it, and draws over it
 ``reject``   ``{}``, its target is the proposal                                         leaves it, for good
 ``undo``     ``{}``, its target is an action                                            takes that back
 ``redo``     ``{}``, its target is an action                                            does it again
@@ -40,8 +41,11 @@ Tag = Literal["reflective", "not-reflective", "unsure", "waste"]
 TAGS: tuple[Tag, ...] = ("reflective", "not-reflective", "unsure", "waste")
 
 FACES = "faces"
-PROPOSE, ACCEPT, CORRECT, REJECT, UNDO, REDO = "propose", "accept", "correct", "reject", "undo", "redo"
-DECISIONS = (ACCEPT, CORRECT, REJECT)
+PROPOSE, ACCEPT, CORRECT, MEND, REJECT = "propose", "accept", "correct", "mend", "reject"
+UNDO, REDO = "undo", "redo"
+DECISIONS = (ACCEPT, CORRECT, MEND, REJECT)
+
+STROKES = ("paint", "erase", "polygon")
 
 MAX_POINTS = 20_000
 FARTHEST_PX = 100_000
@@ -112,6 +116,18 @@ def stroke(value: object) -> Action:
     if kind not in ("paint", "erase") or isinstance(radius, bool) or not isinstance(radius, int | float):
         raise RequestError("a stroke is paint or erase, with a radius in pixels, or polygon")
     return erase(points, float(radius)) if kind == "erase" else paint(points, float(radius), surface or "")
+
+
+def mending(drawn: Action, proposal: int) -> Action:
+    """Take a proposal as a stroke over it mends it."""
+    if drawn.kind not in STROKES:
+        raise RequestError("a proposal is mended with the brush, the rubber or a polygon")
+    return Action(MEND, {"kind": drawn.kind, **drawn.body}, proposal)
+
+
+def stroke_in(action: Action) -> Action:
+    """The stroke that mends a proposal."""
+    return Action(action.body["kind"], {key: value for key, value in action.body.items() if key != "kind"})
 
 
 def points_of(action: Action) -> Points:

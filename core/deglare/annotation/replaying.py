@@ -14,6 +14,7 @@ from deglare.annotation.actions import (
     CORRECT,
     DECISIONS,
     FACES,
+    MEND,
     PROPOSE,
     REDO,
     UNDO,
@@ -22,6 +23,7 @@ from deglare.annotation.actions import (
     mask_in,
     points_of,
     radius_of,
+    stroke_in,
     surface_of,
 )
 from deglare.annotation.masks import Surfaces
@@ -126,12 +128,7 @@ def applied(state: FrameState, entry: Entry, proposals: dict[int, Entry]) -> Fra
         return _decided(state, action, proposals)
     if action.kind == "mask":
         return replace(state, surfaces=_fitting(mask_in(action), size_hw), by_hand=np.ones(size_hw, dtype=bool))
-    touched = _touched(action, (size_hw[0], size_hw[1]))
-    return replace(
-        state,
-        surfaces=np.where(touched, np.uint8(surface_of(action)), state.surfaces),
-        by_hand=state.by_hand | touched,
-    )
+    return _drawn(state, action)
 
 
 def waiting(history: History, entries: dict[int, Entry], state: FrameState) -> tuple[Proposal, ...]:
@@ -177,6 +174,13 @@ def history_of(rows: Iterable[tuple[int, str, int | None]]) -> History:
     return history
 
 
+def _drawn(state: FrameState, stroke: Action) -> FrameState:
+    height, width = state.surfaces.shape
+    touched = _touched(stroke, (height, width))
+    surfaces = np.where(touched, np.uint8(surface_of(stroke)), state.surfaces)
+    return replace(state, surfaces=surfaces, by_hand=state.by_hand | touched)
+
+
 def _touched(action: Action, size_hw: tuple[int, int]) -> Bool[np.ndarray, "h w"]:
     if action.kind == FACES:
         return _fitting(faces_of(action), size_hw)
@@ -186,14 +190,17 @@ def _touched(action: Action, size_hw: tuple[int, int]) -> Bool[np.ndarray, "h w"
 
 
 def _decided(state: FrameState, action: Action, entries: dict[int, Entry]) -> FrameState:
-    """Taken where no hand was; as mended where one was; or never asked for again."""
+    """Taken where no hand was; as mended where one is; or never asked for again."""
     proposed = _fitting(mask_in(entries[action.target or 0].action), state.surfaces.shape)
     free = ~state.by_hand
+    taken = replace(state, surfaces=np.where(free & (proposed > 0), proposed, state.surfaces))
     if action.kind == ACCEPT:
-        return replace(state, surfaces=np.where(free & (proposed > 0), proposed, state.surfaces))
+        return taken
+    if action.kind == MEND:
+        return _drawn(taken, stroke_in(action))
     if action.kind == CORRECT:
         mended = _fitting(mask_in(action), state.surfaces.shape)
-        changed = mended != np.where(free & (proposed > 0), proposed, state.surfaces)
+        changed = mended != taken.surfaces
         return replace(state, surfaces=mended, by_hand=state.by_hand | changed)
     return replace(state, by_hand=state.by_hand | (proposed > 0))
 

@@ -26,6 +26,7 @@ from deglare.annotation.actions import (
     Action,
     Tag,
     exclusion,
+    mending,
     tag,
     whole_mask,
 )
@@ -222,6 +223,11 @@ class Annotations:
         """Take the whole mask as it is mended: what differs from the proposal is decided by hand for good."""
         self._require_waiting(annotator, frame, proposal)
         return self.do(annotator, frame, Action(CORRECT, to_json(surfaces), proposal))
+
+    def mend(self, annotator: str, frame: str, proposal: int, stroke: Action) -> FrameState:
+        """Take a proposal and draw over it, in one step: what the stroke touches is decided by hand for good."""
+        self._require_waiting(annotator, frame, proposal)
+        return self.do(annotator, frame, mending(stroke, proposal))
 
     def reject(self, annotator: str, frame: str, proposal: int) -> FrameState:
         """Leave the mask as it is; the pixels of the proposal are not asked for again."""
