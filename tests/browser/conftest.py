@@ -128,6 +128,7 @@ def random_frame(rng: np.random.Generator, number: int) -> MadeFrame:
         rgb=rng.integers(0, 256, (*size_hw, 3), dtype=np.uint8),
         truth=depth(300, 9000),
         labels=SurfaceLabels(reflective, np.where(reflective, rng.random(size_hw), 0).astype(np.float32)),
+        mined=rng.random(size_hw) < 0.3,
     )
 
 

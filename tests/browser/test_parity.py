@@ -12,6 +12,8 @@ import numpy as np
 import pytest
 from visiting import Visit
 
+from deglare.data.run_folder import LabelSource
+from deglare.fusion.detection import Detection
 from deglare.fusion.settings_files import strategy_named
 from deglare.inspection.fusing import fused_of
 from deglare.inspection.layers import metres_of
@@ -22,6 +24,8 @@ SWITCHES = [
     *(("uncertainty", alpha) for alpha in (0.0, 0.1, 0.4, 0.7, 1.499, 2.0)),
     *(("uncertainty-relative", alpha) for alpha in (0.0, 0.05, 0.1, 0.15, 0.5)),
     *(("difference", alpha) for alpha in (0.0, 0.1, 0.25, 1.0)),
+    ("mask", None),
+    *((how, alpha) for how in ("union", "intersection") for alpha in (0.0, 0.4, 0.7, 2.0)),
     ("predicted", None),
     ("projected", None),
 ]
@@ -102,7 +106,8 @@ def test_colours_are_those_of_the_pictures(visit: Callable[..., Visit], random_f
 def pictures_of(run: InspectedRun, manifest: dict[str, Any]) -> dict[str, np.ndarray]:
     """The panes as `deglare.pictures` draws them."""
     layers, fused = run.layers("000"), fused_of(run, "000")
-    assert fused is not None and layers.truth is not None and layers.regions is not None
+    assert fused is not None and layers.truth is not None
+    assert layers.regions is not None and layers.mined is not None
     shown = DepthRange(*manifest["range_m"])
     depths = {"predicted": layers.predicted, "projected": layers.projected, "fused": fused.depth}
     both = fused.depth.valid & layers.truth.valid
@@ -111,6 +116,7 @@ def pictures_of(run: InspectedRun, manifest: dict[str, Any]) -> dict[str, np.nda
         "rgb": layers.rgb,
         **{name: depth_picture(depth.metres, depth.valid, shown) for name, depth in depths.items()},
         "uncertainty": amount_picture(layers.uncertainty.known_m, 0.6),
+        "mined": mask_over(layers.rgb, layers.mined),
         "reflective": np.where(highlight[..., None], strongly_tinted(layers.rgb), mask_over(layers.rgb, reflective)),
         "error": error_picture(fused.depth.metres - layers.truth.metres, both, 1.0),
     }
@@ -146,3 +152,19 @@ def test_numbers_of_the_frame_are_the_mean_relative_errors(visit: Callable[..., 
         )
         shown = here.page.locator(".number", has_text=name).inner_text().split()
         assert [float(word) for word in shown if word[0].isdigit()] == pytest.approx([before, after], abs=6e-4)
+
+
+@pytest.mark.parametrize(("strategy", "alpha"), [("mask", None), ("uncertainty", 0.4), ("intersection", 0.7)])
+def test_the_frame_says_how_well_the_mask_and_the_rule_find_what_is_reflective(
+    strategy: str, alpha: float | None, visit: Callable[..., Visit], random_folder: Path
+) -> None:
+    view = {"strategy": strategy} | ({} if alpha is None else {"alpha": alpha})
+    here, run = visit(random_folder, frame="001", **view), InspectedRun.open(random_folder)
+    fused, layers = fused_of(run, "001", strategy_named(strategy, alpha)), run.layers("001")
+    assert fused is not None and layers.regions is not None and layers.mined is not None
+    for name, mask in {"mined": layers.mined, "rule": fused.source == LabelSource.PROJECTED}.items():
+        found = Detection.of(mask, layers.regions > 0)
+        said = here.page.locator(".finds", has_text=name).inner_text().replace("%", " ").split()
+        assert [float(word) for word in said if word[0].isdigit()] == pytest.approx(
+            [100 * found.precision, 100 * found.recall], abs=0.51
+        )

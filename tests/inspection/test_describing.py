@@ -15,7 +15,7 @@ from screened_wall import SIGMA_M, ScreenedWall
 from deglare.data.files import read_depth, read_png8, write_image
 from deglare.evaluation.runs import report_runs
 from deglare.fusion.evidence import Levels
-from deglare.fusion.strategies import Blend, ByDifference
+from deglare.fusion.strategies import Blend, ByDifference, ByMaskAndUncertainty, ByUncertainty
 from deglare.inspection.describing import describe
 from deglare.inspection.run import InspectedRun
 from deglare.inspection.survey import FRAMES_FOR_BARS, survey
@@ -31,6 +31,7 @@ def test_the_manifest_of_a_run_is_plain_json(glare_run: InspectedRun) -> None:
     assert found["strategy"] == "uncertainty" and found["projected_range_m"] == [0.1, 10.0]
     assert found["has"] == {
         "truth": True, "regions": True, "specular": True, "materials": False, "projected": True, "fused": True,
+        "mined": False,
     }  # fmt: skip
     np.testing.assert_array_equal(np.reshape(found["poses"], (-1, 4, 4)), list(glare_run.poses.values()))
 
@@ -130,3 +131,43 @@ def test_a_run_without_any_depth_has_a_range_all_the_same(tmp_path: Path) -> Non
     found = survey(InspectedRun.open(run.root))
     assert (found.shown.near_m, found.shown.far_m, found.beyond) == (0.0, 1.0, 0.0)
     assert set(found.bars) == {None}
+
+
+def test_masks_say_how_well_they_find_what_is_reflective(tmp_path: Path) -> None:
+    made = ScreenedWall(strategy=ByMaskAndUncertainty("union", 0.3)).made()
+    rng = np.random.default_rng(3)
+    size_hw = made.camera.size_hw
+    frames = {
+        name: replace(frame, mined=rng.random(size_hw) < 0.2, sigma_m=rng.random(size_hw).astype(np.float32))
+        for name, frame in made.frames.items()
+    }
+    run = InspectedRun.open(replace(made, frames=frames).write(tmp_path / "run"))
+    told = json.loads(json.dumps(describe(run), allow_nan=False))
+    assert told["has"]["mined"]
+    true = np.stack([run.regions(name) for name in run.names])  # type: ignore[arg-type]
+    for what, masks in {
+        "mined": np.stack([frame.mined for frame in frames.values()]),  # type: ignore[arg-type]
+        "uncertainty": np.stack([run.layers(name).uncertainty.sigma_m for name in run.names]) >= np.float32(0.3),
+    }.items():
+        found = told["detected"][what]
+        assert found["frames"] == 9 and found["reflective"] == {
+            "precision": pytest.approx((true > 0)[masks].mean(), abs=1e-6),
+            "recall": pytest.approx(masks[true > 0].mean(), abs=1e-6),
+            "coverage": pytest.approx(masks.mean(), abs=1e-6),
+        }
+    assert told["detected"]["uncertainty"]["alpha_m"] == 0.3
+
+
+def test_without_a_threshold_or_a_mask_nothing_is_said_to_be_detected(tmp_path: Path) -> None:
+    made = ScreenedWall(strategy=Blend()).made()
+    run = InspectedRun.open(replace(made, levels=Levels(sigma_m=SIGMA_M)).write(tmp_path / "run"))
+    assert describe(run)["detected"] == {}
+    bare = InspectedRun.open(ScreenedWall(has_truth=False).made().write(tmp_path / "bare"))
+    assert describe(bare)["detected"] is None
+
+
+def test_a_quantile_of_uncertainty_is_told_in_metres(tmp_path: Path) -> None:
+    made = ScreenedWall(strategy=ByUncertainty(None, 0.9)).made()
+    run = InspectedRun.open(replace(made, levels=Levels(sigma_m=SIGMA_M)).write(tmp_path / "run"))
+    found = describe(run)["detected"]["uncertainty"]
+    assert found["alpha_m"] == SIGMA_M and found["reflective"]["coverage"] == 1.0

@@ -8,10 +8,12 @@ from pathlib import Path
 
 import numpy as np
 
-from deglare.data.files import write_depth, write_image, write_uncertainty
+from deglare.data.files import write_depth, write_image, write_mask, write_uncertainty
 from deglare.data.posed_folder import PosedFolder
 from deglare.data.run_folder import Manifest, RunFolder, Stage
+from deglare.fusion.detection import Detection
 from deglare.fusion.evidence import Evidence, Levels
+from deglare.fusion.mining import MINE, MINED
 from deglare.fusion.relabelling import counts_of
 from deglare.fusion.settings import MeshSettings
 from deglare.fusion.settings_files import described
@@ -35,10 +37,12 @@ class MadeFrame:
     rgb: Rgb | None = None
     truth: DepthMap | None = None
     labels: SurfaceLabels | None = None
+    mined: np.ndarray | None = None
+    """Where triplet mining is said to find a reflection; of all frames of a run, or of none."""
 
     def evidence(self, levels: Levels) -> Evidence:
         base = next(iter(self.predicted.values()))
-        return Evidence(base, self.projected, UncertaintyMap.of_known(self.sigma_m), levels)
+        return Evidence(base, self.projected, UncertaintyMap.of_known(self.sigma_m), levels, mask=self.mined)
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,6 +67,8 @@ class MadeRun:
                 write_depth(run.predicted(teacher, name), depth)
             write_depth(run.layer("projected", name), frame.projected)
             write_uncertainty(run.layer("uncertainty", name), frame.sigma_m.astype(np.float32))
+            if frame.mined is not None:
+                write_mask(run.layer(MINED, name), frame.mined)
             labels = self.strategy.fuse(frame.evidence(self.levels))
             write_depth(run.layer("fused", name), labels.depth)
             write_image(run.layer("source", name), labels.source)
@@ -89,6 +95,19 @@ class MadeRun:
                 "predict": Stage({"teachers": [{"name": name, "fingerprint": None} for name in teachers]}, "made"),
                 "mesh": Stage({"base": teachers[0], **described(self.settings)}, "made"),
                 "project": Stage({"projector": "raycast"}, "made"),
+                **self.mine_stage(),
                 "fuse": Stage(fuse, "made", result=result),
             },
         )
+
+    def mine_stage(self) -> dict[str, Stage]:
+        """What mining found of what the frames mark as reflective."""
+        if any(frame.mined is None for frame in self.frames.values()):
+            return {}
+        found = [
+            Detection.of(frame.mined, frame.labels.reflective)
+            for frame in self.frames.values()
+            if frame.mined is not None and frame.labels is not None
+        ]
+        detected = {"reflective": sum(found, Detection()).to_json()} if found else {}
+        return {MINE: Stage({}, "made", result={"detected": detected})}

@@ -16,13 +16,14 @@ from functools import cached_property
 from deglare.data.files import read_depth, read_uncertainty, write_depth, write_image
 from deglare.data.run_folder import LabelSource, Manifest, RunFolder, writable
 from deglare.errors import DataError
+from deglare.fusion.detection import Detection
 from deglare.fusion.evidence import Evidence, Needs, Neighbour
 from deglare.fusion.labels import Labels
 from deglare.fusion.levels import levels_of
-from deglare.fusion.mining import Mining, read_mask
+from deglare.fusion.mining import MINE, Mining, read_mask
 from deglare.fusion.settings_files import described, range_from
-from deglare.fusion.staging import Key, each_frame
-from deglare.fusion.strategies import Strategy
+from deglare.fusion.staging import Key, each_frame, told_to
+from deglare.fusion.strategies import ByMask, Strategy
 from deglare.fusion.threads import in_order, usable_threads
 from deglare.fusion.uncertainty import UncertaintyMap
 from deglare.networks.disparity import INDOOR, MetricRange
@@ -164,7 +165,7 @@ def relabel(
 
     Args:
         run: Predicted and projected, fused before or not.
-        strategy: What makes the labels.
+        strategy: What makes the labels. One that goes by a mask has it made first, see `mine`.
         threads: How many frames at a time; as many as there are cores if not given.
         progress: Told how many frames are done.
     """
@@ -173,6 +174,23 @@ def relabel(
         if not fusing.is_current:
             fusing.write(progress)
         return dict(run.manifest().stages[FUSE].result["pixels"])
+
+
+def mine(run: RunFolder, *, threads: int | None = None, progress: Progress = quiet) -> dict[str, Detection]:
+    """Write what triplet mining takes for a reflection in every frame of a finished run; labels stay as they are.
+
+    Returns how well it finds what is reflective: nothing where that is not known. Stopped by what ``progress`` raises,
+    it goes on later with the frames that are left.
+
+    Args:
+        run: Predicted and projected.
+        threads: How many frames at a time; as many as there are cores if not given.
+        progress: Told how many frames are done.
+    """
+    with run.held():
+        fusing_of(run, ByMask(), threads or usable_threads()).mining.make(told_to(progress))
+        found = run.manifest().stages[MINE].result["detected"]
+    return {what: Detection.from_json(counts) for what, counts in found.items()}
 
 
 def fusing_of(run: RunFolder, strategy: Strategy, threads: int) -> Fusing:

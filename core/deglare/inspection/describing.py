@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from deglare.fusion.settings_files import described, threshold_of
+from deglare.inspection.detecting import detected
 from deglare.inspection.run import InspectedRun
 from deglare.inspection.survey import survey
 from deglare.progress import Progress, quiet
@@ -33,7 +34,9 @@ def describe(run: InspectedRun, progress: Progress = quiet) -> dict[str, Any]:
             "materials": run.has_materials,
             "projected": True,
             "fused": run.has_fused,
+            "mined": run.has_mined,
         },
+        "detected": detected(run),
         "range_m": [found.shown.near_m, found.shown.far_m],
         "beyond": found.beyond,
         "bars": {"what": found.bars_say, "values": list(found.bars)},

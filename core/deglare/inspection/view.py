@@ -14,7 +14,7 @@ from deglare.fusion.strategies import STRATEGIES
 from deglare.inspection.fusing import AS_LABELLED
 
 ALL_PANES = "all"
-PANES = ("rgb", "predicted", "projected", "fused", "uncertainty", "reflective", "source", "error")
+PANES = ("rgb", "predicted", "projected", "fused", "uncertainty", "reflective", "source", "error", "mined")
 
 MAX_QUERY = 4096
 """Characters of an address that are looked at."""

@@ -5,7 +5,7 @@
 import {clamp} from './dom.js';
 import {LABELLED, STRATEGIES, liveStrategies} from './fuse.js';
 import {distanceBy, followed, pinAt, pinOf} from './pins.js';
-import {toView} from './view.js';
+import {panesOf, toView} from './view.js';
 
 /** @param {import('./viewport.js').Studio} studio */
 export function createActions(studio) {
@@ -89,7 +89,9 @@ export function createActions(studio) {
   }
 
   /** One pane fills the grid, or all of them share it. */
-  const fill = (pane) => store.set({alone: state.alone === pane ? '' : pane, swipe: null});
+  function fill(pane) {
+    if (panesOf(manifest).includes(pane)) store.set({alone: state.alone === pane ? '' : pane, swipe: null});
+  }
 
   /** The pane that fills the grid beside predicted depth, or predicted beside fused. */
   function swipe() {
@@ -121,6 +123,10 @@ export function createActions(studio) {
     studio.tell({kind: 'apply', run: manifest.id, strategy: name, alpha: value, teacher});
   }
 
+  function mine() {
+    studio.tell({kind: 'mine', run: manifest.id});
+  }
+
   return {
     go,
     step,
@@ -139,6 +145,7 @@ export function createActions(studio) {
     view,
     keep,
     apply,
+    mine,
     play: () => store.set({playing: !state.playing}),
     whole: () => store.set({alone: '', swipe: null, zoom: 1, cx: 0.5, cy: 0.5}),
   };

@@ -3,9 +3,12 @@
  */
 
 import {REFLECTIVE, SOURCES, css} from './colours.js';
-import {button, chooser, h, percent, setText} from './dom.js';
-import {LABELLED, STRATEGIES, liveStrategies} from './fuse.js';
+import {button, chooser, h, isNumber, percent, setText} from './dom.js';
+import {LABELLED, STRATEGIES, liveStrategies, waitingStrategies} from './fuse.js';
+import {NOT_MINED} from './view.js';
 
+const MINE =
+  'Mark in every frame what triplet mining takes for a reflection; labels stay as they are. Like deglare label --mine';
 const BLEND = `linear-gradient(to right, ${css(SOURCES[1].colour)}, ${css(SOURCES[2].colour)})`;
 
 /** The bar at the top. @param {import('./viewport.js').Studio} studio */
@@ -69,27 +72,29 @@ export function createFuseBar(studio) {
   const value = h('output', {class: 'alpha'});
   const threshold = h('label', {class: 'threshold'}, h('span', {}, 'α'), slider, value);
   const apply = button('apply to the run', 'Write labels by this rule for every frame', actions.apply, 'primary');
+  const mine = button('mine reflections', MINE, actions.mine, 'text mine');
   const numbers = createNumbers(studio);
   const element = h(
     'section',
     {class: 'panel fuse', 'aria-label': 'Fusion'},
-    h('div', {class: 'line'}, choose, threshold, apply),
+    h('div', {class: 'line'}, choose, threshold, mine, apply),
     numbers.element,
   );
+  let hasMined = null; // of what is offered
   slider.addEventListener('input', () => actions.alpha(Number(slider.value)));
   slider.addEventListener('pointerup', () => slider.blur());
 
-  /** The strategies that this run's layers allow, once the first frame tells. */
+  /** The strategies that this run's layers allow, once the first frame tells, and those that wait for a mask. */
   function offer() {
     if (!studio.live.shown()) return;
-    const live = liveStrategies(studio.live.shown().layers).map((name) => ({
-      value: name,
-      text: STRATEGIES[name].label,
-      title: STRATEGIES[name].about,
-    }));
+    const {layers} = studio.live.shown();
+    hasMined = Boolean(layers.mined);
     const onDisk = {value: LABELLED, text: `as labelled (${ruleOnDisk(manifest)})`};
-    const options = manifest.has.fused ? [onDisk, ...live] : live;
-    select.replaceChildren(...options.map(({value: name, text, title}) => h('option', {value: name, title}, text)));
+    const live = liveStrategies(layers).map((name) => optionOf(name, STRATEGIES[name].about, false));
+    const waiting = waitingStrategies(layers).map((name) => optionOf(name, NOT_MINED, true));
+    const options = [...(manifest.has.fused ? [onDisk] : []), ...live, ...waiting];
+    select.replaceChildren(...options.map(({value: name, text, ...how}) => h('option', {value: name, ...how}, text)));
+    mine.hidden = studio.isGuest || !waiting.length;
     tell();
   }
 
@@ -109,9 +114,13 @@ export function createFuseBar(studio) {
   }
 
   store.on(['version'], offer);
-  store.on(['shown'], () => select.options.length || offer());
+  store.on(['arrivals'], () => hasMined === Boolean(studio.live.shown().layers.mined) || offer());
   store.on(['alpha', 'strategy', 'mostAlpha'], () => beat(tell, 4));
   return {element};
+}
+
+function optionOf(name, title, disabled) {
+  return {value: name, text: disabled ? `${STRATEGIES[name].label} (nothing mined yet)` : STRATEGIES[name].label, title, disabled};
 }
 
 /** What the labels on disk were made by. */
@@ -142,11 +151,29 @@ function createNumbers(studio) {
       name,
       ...number(name, colour, `Abs Rel of this frame, ${name} pixels: predicted, then fused`),
     }));
+  const finders = [
+    ['mined', 'mined', css(REFLECTIVE, 0.6)],
+    ['rule', 'rule', css(SOURCES[2].colour)],
+  ].map(([name, key, colour]) => ({name, key, ...number(name, colour, '', 'number finds')}));
   element.append(
     ...shares.map((one) => one.element),
     manifest.has.truth ? h('span', {class: 'heading'}, 'Abs Rel') : '',
     ...regions.filter((one) => manifest.has.truth || one.name !== 'all').map((one) => one.element),
+    ...(manifest.has.regions ? [h('span', {class: 'heading found'}, 'precision / recall'), ...finders.map((one) => one.element)] : []),
   );
+
+  /** Precision and recall: of a mask that is empty there is none. */
+  function tellFound({found}) {
+    for (const {name, key, before, after, element: one} of finders) {
+      const {precision, recall} = found?.[key] ?? {precision: NaN, recall: NaN};
+      one.hidden = !isNumber(precision);
+      one.title = foundTitle(name, key, manifest.detected?.mined);
+      setText(before, percent(precision));
+      setText(after, percent(recall));
+    }
+    const heading = element.querySelector('.found');
+    if (heading) heading.hidden = finders.every((one) => one.element.hidden);
+  }
 
   /** Of the other run while that is shown. */
   function tell() {
@@ -165,16 +192,26 @@ function createNumbers(studio) {
       setText(after, region?.pixels ? region.after.toFixed(3) : '');
       after.className = change < -5e-4 ? 'better' : change > 5e-4 ? 'worse' : '';
     }
+    tellFound(data.numbers);
   }
 
   store.on(['fusion', 'comparing'], () => beat(tell, 4));
   return {element};
 }
 
+/** What two shares say, and what they are over the whole run where that was counted. */
+function foundTitle(name, key, overRun) {
+  const what = key === 'mined' ? 'what triplet mining marks' : 'pixels that take projected depth';
+  const here = `Of ${what} in this frame: the share that is reflective (precision), then the share of what is reflective that it has (recall)`;
+  if (key !== 'mined' || !overRun) return here;
+  const said = ({precision, recall}) => `${percent(precision)} and ${percent(recall)}`;
+  return `${here}. Over the run ${said(overRun.reflective)}; it marks ${percent(overRun.reflective.coverage)} of all pixels`;
+}
+
 /** A name with its colour, and room for one number or two. */
-function number(name, colour, title) {
+function number(name, colour, title, kind = 'number') {
   const before = h('span', {});
   const after = h('b', {});
   const swatch = colour && h('i', {style: `background: ${colour}`});
-  return {before, after, element: h('span', {class: 'number', title}, swatch, h('em', {}, name), before, after)};
+  return {before, after, element: h('span', {class: kind, title}, swatch, h('em', {}, name), before, after)};
 }

@@ -41,6 +41,7 @@ function arrayOf(buffer, offset, {name, type, bytes}) {
  * @property {Uint16Array} [projected] @property {Uint16Array} [fused] @property {Uint16Array} [truth] likewise
  * @property {Uint16Array} [uncertainty] millimetres, 65535 unknown
  * @property {Uint8Array} [source] where labels are from @property {Uint8Array} [regions] 1 reflective, 2 highlight
+ * @property {Uint8Array} [mined] 1 where triplet mining finds a reflection
  */
 
 /** @param {ArrayBuffer} buffer @returns {Layers} */

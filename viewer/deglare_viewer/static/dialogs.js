@@ -10,7 +10,7 @@ const KEYS = [
   ['space', 'play and pause'],
   ['g', 'worst frame, again for the next worst'],
   ['[ ]', 'threshold α down, up; with shift five steps'],
-  ['1 … 8', 'one pane alone, again for all'],
+  ['1 … 9', 'one pane alone, again for all'],
   ['0', 'all panes, whole image'],
   ['s', 'swipe: predicted over the pane (or over fused)'],
   ['c', 'hold: the run that is compared'],

@@ -11,7 +11,7 @@ import {UNKNOWN} from './decode.js';
 const {fround} = Math;
 const DROPPED = 0;
 const PREDICTED = 1;
-const PROJECTED = 2;
+export const PROJECTED = 2;
 const BLENDED = 3;
 
 /** The strategy's name for what is on disk. */
@@ -25,11 +25,12 @@ const DEPTH_M = Float32Array.from({length: 65536}, (_, mm) => fround(mm * fround
 const SIGMA_M = Float32Array.from({length: 65536}, (_, mm) => mm / 1000);
 
 /**
- * A strategy says how far a pixel moves from predicted to projected depth, given both and the uncertainty in
- * millimetres. A switch says 0 or 1; a blend anything between.
+ * A strategy says how far a pixel moves from predicted to projected depth, given both, the uncertainty in millimetres,
+ * and whether the pixel was mined. A switch says 0 or 1; a blend anything between.
  *
  * @typedef {{label: string, about: string, alpha: ?{unit: string, start: number, most: number, step: number},
- *   needs: string[], blends: boolean, share: (rule: Rule) => (p: number, q: number, u: number) => number}} Strategy
+ *   needs: string[], blends: boolean,
+ *   share: (rule: Rule) => (p: number, q: number, u: number, m: number) => number}} Strategy
  * @typedef {{strategy: string, alpha: number, levels: {sigma_m: number, gap: number}, range_m: number[]}} Rule
  */
 
@@ -42,8 +43,8 @@ export const STRATEGIES = {
     needs: ['projected', 'uncertainty'],
     blends: false,
     share({alpha}) {
-      const least = fround(alpha);
-      return (p, q, u) => Number(u !== UNKNOWN && SIGMA_M[u] >= least);
+      const reaches = reaching(alpha);
+      return (p, q, u) => Number(reaches(u));
     },
   },
   'uncertainty-relative': {
@@ -66,6 +67,36 @@ export const STRATEGIES = {
     share({alpha}) {
       const factor = fround(1 + alpha);
       return (p, q) => Number(DEPTH_M[p] > fround(DEPTH_M[q] * factor));
+    },
+  },
+  mask: {
+    label: 'mined mask',
+    about: 'Projected depth where triplet mining finds a reflection.',
+    alpha: null,
+    needs: ['projected', 'mined'],
+    blends: false,
+    share: () => (p, q, u, m) => m,
+  },
+  union: {
+    label: 'mined or uncertainty ≥ α',
+    about: 'Projected depth where triplet mining finds a reflection, or the uncertainty reaches α metres.',
+    alpha: {unit: 'm', start: 0.4, most: 1, step: 0.01},
+    needs: ['projected', 'uncertainty', 'mined'],
+    blends: false,
+    share({alpha}) {
+      const reaches = reaching(alpha);
+      return (p, q, u, m) => Number(m || reaches(u));
+    },
+  },
+  intersection: {
+    label: 'mined and uncertainty ≥ α',
+    about: 'Projected depth where triplet mining finds a reflection and the uncertainty reaches α metres as well.',
+    alpha: {unit: 'm', start: 0.4, most: 1, step: 0.01},
+    needs: ['projected', 'uncertainty', 'mined'],
+    blends: false,
+    share({alpha}) {
+      const reaches = reaching(alpha);
+      return (p, q, u, m) => Number(m && reaches(u));
     },
   },
   blend: {
@@ -120,6 +151,22 @@ export function liveStrategies(layers) {
   return Object.keys(STRATEGIES).filter((name) => STRATEGIES[name].needs.every((need) => layers[need]));
 }
 
+/** Those that only lack the mined mask. @param {import('./decode.js').Layers} layers @returns {string[]} */
+export function waitingStrategies(layers) {
+  return layers.mined ? [] : Object.keys(STRATEGIES).filter(
+    (name) => needsMined(name) && STRATEGIES[name].needs.every((need) => need === 'mined' || layers[need]),
+  );
+}
+
+/** @param {string} name @returns {boolean} whether a strategy goes by what was mined */
+export const needsMined = (name) => Boolean(STRATEGIES[name]?.needs.includes('mined'));
+
+/** Whether an uncertainty is known and reaches α metres. */
+function reaching(alpha) {
+  const least = fround(alpha);
+  return (u) => u !== UNKNOWN && SIGMA_M[u] >= least;
+}
+
 /** x^2 / (x^2 + m^2), and 1 for every x above 0 where m is 0. */
 function shareOfWay(doubt, scale) {
   if (fround(scale) === 0) return Number(doubt > 0);
@@ -154,7 +201,7 @@ export function believedRange([nearest, farthest]) {
  * @returns {{mm: Uint16Array, source: Uint8Array}} depth in millimetres, 0 none, and where it is from
  */
 export function fuse(layers, rule, spare = {}) {
-  const {predicted, projected, uncertainty} = layers;
+  const {predicted, projected, uncertainty, mined} = layers;
   if (rule.strategy === LABELLED) return {mm: layers.fused || predicted, source: layers.source || allFrom(predicted)};
   const count = predicted.length;
   const mm = spare.mm?.length === count ? spare.mm : new Uint16Array(count);
@@ -173,7 +220,7 @@ export function fuse(layers, rule, spare = {}) {
       source[i] = q ? PROJECTED : DROPPED;
       continue;
     }
-    const way = q ? share(p, q, uncertainty ? uncertainty[i] : UNKNOWN) : 0;
+    const way = q ? share(p, q, uncertainty ? uncertainty[i] : UNKNOWN, mined ? mined[i] : 0) : 0;
     source[i] = way > 0 ? moved : PREDICTED;
     mm[i] = way > 0 ? Math.round(p + (q - p) * way) : p;
   }

@@ -7,9 +7,15 @@
  */
 
 import {clamp} from './dom.js';
-import {MOST_ZOOM, PANES} from './view.js';
+import {MOST_ZOOM} from './view.js';
 
 export const GAP = 4;
+
+/** Depth above, what is said about it below. A row with more panes has smaller ones. */
+const ROWS = [
+  ['rgb', 'predicted', 'projected', 'fused'],
+  ['uncertainty', 'mined', 'reflective', 'source', 'error'],
+];
 
 /** Frames that are this much taller than wide stand in one row, others in two; beyond TALLEST they leave ground. */
 const UPRIGHT = 1.25;
@@ -20,26 +26,26 @@ const TALLEST = 2;
  * @param {number} most height that one pane alone may take
  * @param {[number, number]} size_hw of the image
  * @param {string} alone the pane that fills the grid, or ''
+ * @param {string[]} panes that the run has
  * @returns {{cells: Cell[], height: number}}
  */
-export function arrange(width, most, size_hw, alone) {
+export function arrange(width, most, size_hw, alone, panes) {
   const shape = size_hw[0] / size_hw[1];
-  const rows = shape > UPRIGHT ? 1 : 2;
-  const columns = PANES.length / rows;
-  const across = (width - GAP * (columns - 1)) / columns;
-  const tall = Math.round(across * Math.min(shape, TALLEST));
-  const height = rows * tall + (rows - 1) * GAP;
+  const there = ROWS.map((row) => row.filter((pane) => panes.includes(pane)));
+  const rows = shape > UPRIGHT ? [there.flat()] : there;
+  const cells = [];
+  let top = 0;
+  for (const row of rows) {
+    const across = (width - GAP * (row.length - 1)) / row.length;
+    const tall = Math.round(across * Math.min(shape, TALLEST));
+    row.forEach((pane, i) => cells.push({pane, left: i * (across + GAP), top, width: across, height: tall}));
+    top += tall + GAP;
+  }
+  const height = top - GAP;
   if (alone) {
     const whole = Math.round(clamp((width * size_hw[0]) / size_hw[1], height, Math.max(most, height)));
     return {cells: [{pane: alone, left: 0, top: 0, width, height: whole}], height: whole};
   }
-  const cells = PANES.map((pane, i) => ({
-    pane,
-    left: (i % columns) * (across + GAP),
-    top: Math.floor(i / columns) * (tall + GAP),
-    width: across,
-    height: tall,
-  }));
   return {cells, height};
 }
 

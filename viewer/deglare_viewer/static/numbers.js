@@ -2,14 +2,19 @@
  * Numbers of the frame on the screen, counted anew at every move of the slider: about a millisecond for 110,000 pixels.
  */
 
+import {PROJECTED} from './fuse.js';
+
 /** By code of the layer of regions, and what they are called. */
 export const REGIONS = ['all', 'reflective', 'highlight'];
 
 /**
  * @typedef {{pixels: number, before: number, after: number}} Region mean Abs Rel of predicted and of fused depth; NaN
  *   without pixels
- * @typedef {{taken: number, mixed: number, dropped: number, regions: ?Object<string, Region>}} FrameNumbers shares of
- *   all pixels by source, and errors by region where there is truth
+ * @typedef {{precision: number, recall: number}} Found shares of a mask that are reflective, and of what is reflective
+ *   that are in the mask; NaN without pixels
+ * @typedef {{taken: number, mixed: number, dropped: number, regions: ?Object<string, Region>,
+ *   found: ?Object<string, Found>}} FrameNumbers shares of all pixels by source, errors by region where there is truth,
+ *   and how well masks find what is reflective where that is known
  */
 
 /**
@@ -26,7 +31,28 @@ export function frameNumbers(layers, fused) {
     mixed: share(3),
     dropped: share(0),
     regions: layers.truth ? errorsByRegion(layers, fused.mm) : null,
+    found: layers.regions ? foundBy(layers, fused.source) : null,
   };
+}
+
+/** The mined mask, if there is one, and the pixels that took projected depth. */
+function foundBy({regions, mined}, source) {
+  const count = {rule: {found: 0, both: 0}, mined: {found: 0, both: 0}};
+  let reflective = 0;
+  for (let i = 0; i < regions.length; i++) {
+    const isReflective = Number(regions[i] > 0);
+    reflective += isReflective;
+    if (source[i] === PROJECTED) {
+      count.rule.found += 1;
+      count.rule.both += isReflective;
+    }
+    if (mined?.[i]) {
+      count.mined.found += 1;
+      count.mined.both += isReflective;
+    }
+  }
+  const shares = ({found, both}) => ({precision: both / found, recall: both / reflective});
+  return {rule: shares(count.rule), mined: shares(count.mined)};
 }
 
 /** A highlight is reflective too, and everything is in `all`. */

@@ -9,7 +9,7 @@ import {VIEW_KEYS} from './view.js';
 import {mount} from './viewport.js';
 
 /** Kinds of events of the element that Python hears, and the Gradio event that carries them. */
-const CARRIED = {keep: 'select', apply: 'submit'};
+const CARRIED = {keep: 'select', apply: 'submit', mine: 'submit'};
 
 /**
  * @param {{element: HTMLElement, props: Object, trigger: Function, watch: Function}} gradio `props.value` is JSON:

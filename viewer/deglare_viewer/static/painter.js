@@ -22,6 +22,7 @@ const RECIPES = {
   fused: {kind: 'depth', layer: 'fused'},
   uncertainty: {kind: 'amount', layer: 'uncertainty'},
   reflective: {kind: 'regions', layer: 'regions'},
+  mined: {kind: 'regions', layer: 'mined'},
   source: {kind: 'source', layer: 'source', against: 'fused', from: 'predicted', to: 'projected'},
   error: {kind: 'error', layer: 'fused', against: 'truth'},
 };

@@ -1,5 +1,5 @@
 /**
- * The eight panes: one canvas under one grid of labels. They share one zoom, one cross-hair and one range of colours.
+ * The panes: one canvas under one grid of labels. They share one zoom, one cross-hair and one range of colours.
  */
 
 import {fitCanvas, h, later} from './dom.js';
@@ -7,7 +7,7 @@ import {releaseContext, watchContext} from './gl.js';
 import {arrange, magnificationOf, toImage, toScreen} from './lens.js';
 import {canDraw, createPainter, tapsFor} from './painter.js';
 import {createPaneLabel} from './pane_label.js';
-import {PANES} from './view.js';
+import {PANES, panesOf} from './view.js';
 
 /** How much of the window's height a pane may take when it is alone. */
 const ALONE_SHARE = 0.72;
@@ -32,7 +32,7 @@ export function createPanes(studio) {
   const labels = new Map(PANES.map((pane, i) => [pane, createPaneLabel(studio, pane, String(i + 1))]));
   const element = h(
     'div',
-    {class: 'panes', role: 'group', 'aria-label': 'Eight views of one frame; ? lists the keys'},
+    {class: 'panes', role: 'group', 'aria-label': 'Views of one frame; ? lists the keys'},
     canvas,
     ...[...labels.values()].map((label) => label.element),
   );
@@ -46,7 +46,7 @@ export function createPanes(studio) {
 
   /** Boxes for the width there is. */
   function layout() {
-    const found = arrange(element.clientWidth, window.innerHeight * ALONE_SHARE, manifest.size_hw, state.alone);
+    const found = arrange(element.clientWidth, window.innerHeight * ALONE_SHARE, manifest.size_hw, state.alone, panesOf(manifest));
     cells = found.cells;
     element.style.height = `${found.height}px`;
     for (const [pane, label] of labels) {
@@ -206,7 +206,7 @@ export function createPanes(studio) {
   const watcher = new ResizeObserver(() => beat(layout));
   watcher.observe(element);
   signal.addEventListener('abort', () => watcher.disconnect());
-  store.on(['alone'], () => beat(layout));
+  store.on(['alone', 'version'], () => beat(layout));
   store.on(['arrivals', 'zoom', 'cx', 'cy', 'swipe', 'comparing'], () => spoil(PANES));
   store.on(['fusion'], () => spoil(state.comparing ? PANES : MOVED_BY_FUSION));
   store.on(['hover', 'pinned', 'second'], () => beat(describe, 2));

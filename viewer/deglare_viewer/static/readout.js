@@ -21,6 +21,7 @@ export function valueAt(data, pane, x, y) {
   const of = (name) => arrayOf(data, name)?.[i] ?? null;
   if (pane === 'source') return of('source');
   if (pane === 'reflective' || pane === 'regions') return of('regions');
+  if (pane === 'mined') return of('mined');
   if (pane === 'uncertainty') return of('uncertainty') === UNKNOWN ? null : inMetres(of('uncertainty'));
   if (pane === 'error') {
     const [is, against] = [of('fused'), of('truth')];
@@ -41,6 +42,7 @@ export function textAt(data, pane, x, y) {
   const value = valueAt(data, pane, x, y);
   if (value === null) return pane === 'reflective' ? '' : 'none';
   if (pane === 'reflective') return REGION_NAMES[value];
+  if (pane === 'mined') return value ? 'mined' : 'not mined';
   if (pane === 'source') return value === 3 ? `blended ${percent(shareOfWay(data, x, y))}` : SOURCES[value].name;
   if (pane === 'error') return signed(value);
   return pane === 'uncertainty' ? `σ ${metres(value)}` : metres(value);

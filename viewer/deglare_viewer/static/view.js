@@ -6,7 +6,7 @@
  */
 
 import {clamp, isNumber} from './dom.js';
-import {LABELLED, STRATEGIES} from './fuse.js';
+import {LABELLED, STRATEGIES, needsMined} from './fuse.js';
 
 export const VIEW_KEYS = [
   'run',
@@ -23,10 +23,16 @@ export const VIEW_KEYS = [
   'compare',
 ];
 
-/** Panes in order; their keys are 1 to 8. */
-export const PANES = ['rgb', 'predicted', 'projected', 'fused', 'uncertainty', 'reflective', 'source', 'error'];
+/** Panes in the order of their keys, 1 to 9. */
+export const PANES = ['rgb', 'predicted', 'projected', 'fused', 'uncertainty', 'reflective', 'source', 'error', 'mined'];
+
+/** @param {Object} manifest @returns {string[]} the panes of a run: only where something was mined there is one of that */
+export const panesOf = (manifest) => PANES.filter((pane) => pane !== 'mined' || manifest.has.mined);
 
 export const MOST_ZOOM = 40;
+
+/** Why strategies that go by a mask cannot be chosen. */
+export const NOT_MINED = 'Nothing is mined in this run yet: mine reflections beside the threshold, or deglare label --mine.';
 
 /**
  * What is worth saying about a state; what is as it always begins is left out.
@@ -54,11 +60,12 @@ export function fromView(view, manifest) {
   const frame = manifest.frames.indexOf(view.frame);
   if (frame >= 0) patch.frame = frame;
   const known = view.strategy === LABELLED ? manifest.has.fused : view.strategy in STRATEGIES;
-  if (known) patch.strategy = view.strategy;
+  const lacksMined = needsMined(view.strategy) && !manifest.has.mined;
+  if (known && !lacksMined) patch.strategy = view.strategy;
   const alpha = number(view.alpha);
   if (alpha !== null) patch.alpha = clamp(alpha, 0, 10);
   if (manifest.teachers.includes(view.teacher)) patch.teacher = view.teacher;
-  if (view.panes !== undefined) patch.alone = PANES.includes(view.panes) ? view.panes : '';
+  if (view.panes !== undefined) patch.alone = panesOf(manifest).includes(view.panes) ? view.panes : '';
   const zoom = number(view.zoom);
   if (zoom !== null) {
     patch.zoom = clamp(zoom, 1, MOST_ZOOM);
@@ -70,7 +77,11 @@ export function fromView(view, manifest) {
   return {
     patch,
     pin: unknown ? null : pixelOf(view, manifest.size_hw),
-    complaint: unknown ? `This run has no frame ${view.frame}: it has ${manifest.frames.length} others.` : null,
+    complaint: unknown
+      ? `This run has no frame ${view.frame}: it has ${manifest.frames.length} others.`
+      : lacksMined
+        ? NOT_MINED
+        : null,
   };
 }
 

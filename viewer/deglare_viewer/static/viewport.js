@@ -115,7 +115,10 @@ function build(root, {source, manifest, view, onEvent, address, isGuest, ending,
     beat: createBeat(signal),
     tell: (event) => onEvent(event),
     compared: () => studio.live.compared()?.manifest ?? null,
-    mostAlpha: (strategy) => (strategy === 'uncertainty' && state.mostAlpha) || STRATEGIES[strategy].alpha.most,
+    mostAlpha(strategy) {
+      const {unit, most} = STRATEGIES[strategy].alpha;
+      return (unit === 'm' && state.mostAlpha) || most; // metres of uncertainty
+    },
     regionAt(x, y) {
       const code = manifest.has.regions ? valueAt(studio.live.shown(), 'regions', x, y) : null;
       return ['other', 'reflective', 'highlight'][code] ?? null;
