@@ -106,14 +106,34 @@ def test_one_student_learns_from_both_of_them_and_others_from_labels_of_one_that
     pair = plan.steps[f"student/{NETWORK}/triplet-distilled/seed-0"]
     assert isinstance(pair.work, Paired)
     assert pair.needs[:2] == (f"longer/{NETWORK}/selfsup/seed-0", f"longer/{NETWORK}/triplet/seed-0")
-    names = SCALES["tiny"].ensemble
-    assert plan.steps["predict/all-triplet/seed-0"].needs[:3] == tuple(
-        f"longer/{name}/triplet/seed-0" for name in names
+    predicted = f"all-with-{NETWORK}-triplet"
+    assert plan.steps[f"predict/{predicted}/seed-0"].needs[:3] == (
+        f"longer/{NETWORK}/triplet/seed-0",
+        *(f"teacher/{name}" for name in SCALES["tiny"].ensemble[1:]),
     )
     assert ids(experiment_of(choice(["triplet-3d", "triplet-union"], scale="tiny")), "surface") == [
         f"surface/{NETWORK}/published/{predicted}-seed-0"
     ]
     assert plan.steps[f"labels/{NETWORK}/published/all/mask"].needs == (f"surface/{NETWORK}/published/all",)
+
+
+def test_a_student_begins_fresh_or_as_the_teacher_whose_depth_it_learns_from() -> None:
+    arms = ["distill3d", "rounds", "triplet-3d", "triplet-distilled"]
+    fresh, begun = choice(arms, scale="tiny"), choice(arms, scale="tiny")
+    begun = replace(begun, scale=replace(begun.scale, students="teacher"))
+    steps = {one.choice.scale.students: one.plan.steps for one in map(experiment_of, (fresh, begun))}
+    first = {arm: steps["teacher"][f"student/{NETWORK}/{arm}/seed-0"].needs[0] for arm in arms}
+    assert first == {
+        "distill3d": f"teacher/{NETWORK}",
+        "rounds": f"student/{NETWORK}/robust/seed-0",
+        "triplet-3d": f"longer/{NETWORK}/triplet/seed-0",
+        "triplet-distilled": f"longer/{NETWORK}/selfsup/seed-0",
+    }
+    assert steps["fresh"][f"student/{NETWORK}/distill3d/seed-0"].needs[0] == "data/train"
+    works = [steps[how][f"student/{NETWORK}/distill3d/seed-0"].work for how in ("fresh", "teacher")]
+    assert isinstance(works[0], Student) and isinstance(works[1], Student)
+    assert works[1].settings["begun"] == "teacher" and "begun" not in works[0].settings
+    assert works[1].training.learning_rate == works[0].training.learning_rate / 2
 
 
 def test_shipped_teachers_serve_every_seed_and_trained_ones_one_each() -> None:
@@ -163,7 +183,7 @@ def test_first_weights_are_known_by_content(tmp_path: Path) -> None:
     keys = []
     for name in "abc":
         own = choice(["distill3d"])
-        scale = replace(own.scale, weights=str(tmp_path / f"{name}.pth"), networks=(NETWORK,))
+        scale = replace(own.scale, students="fresh", weights=str(tmp_path / f"{name}.pth"), networks=(NETWORK,))
         plan = experiment_of(replace(own, scale=scale)).plan
         keys.append(plan.key(f"student/{NETWORK}/distill3d/seed-0"))
     assert keys[0] == keys[1] != keys[2]

@@ -32,6 +32,8 @@ class ScaleFlags:
     """Students; the first one is taken apart in the ablation."""
     teacher_steps: int | None = None
     student_steps: int | None = None
+    students: Literal["fresh", "teacher"] | None = None
+    """What students begin as: fresh networks, as published, or their teachers, where there is no time for more."""
     train_rooms: int | None = None
     measured_rooms: int | None = None
     """Rooms of val, and of test."""
@@ -70,7 +72,8 @@ def bench(
         name: Which table: distill3d.
         out: The folder for everything.
         data: rooms (rendered where they are missing), scannet, 7scenes, or a folder that holds train and val.
-        scale: tiny shows that it works, in minutes; small takes about an hour a seed on two cores; full wants a GPU.
+        scale: tiny shows that it works, in minutes; small takes hours on two cores, its main arms one;
+            full wants a GPU.
         flags: Instead of the scale's own.
         root: Where ScanNet or 7-Scenes lies.
         seven_scenes: Where 7-Scenes lies, to measure networks there that were trained on ScanNet: the split 7scenes.
@@ -172,6 +175,7 @@ def scaled(scale: Scale, flags: ScaleFlags) -> Scale:
         networks=flags.networks or scale.networks,
         teacher_steps=flags.teacher_steps or scale.teacher_steps,
         student_steps=flags.student_steps or scale.student_steps,
+        students=flags.students or scale.students,
         train=replace(scale.train, rooms=train or scale.train.rooms),
         val=replace(scale.val, rooms=measured or scale.val.rooms),
         test=replace(scale.test, rooms=measured or scale.test.rooms),

@@ -177,23 +177,23 @@ class _Planner:
         return self.plan.add(id, work, self.teacher(network, seed), "data/train")
 
     def paired(self, network: str, arm: Arm, seed: int) -> str:
-        """A fresh network, of two teachers that went on alike."""
-        training = self.scale.training(network, self.scale.student_steps, seed)
+        """A student of two teachers that went on alike."""
+        training = self.scale.student(network, seed)
         teachers = (self.longer(network, "selfsup", seed), self.longer(network, "triplet", seed))
-        work = Paired(self.train, training, self._every("train"), self.scale.checkpoint_every)
+        work = Paired(self.train, training, self._every("train"), self.scale.checkpoint_every, self._goes_on)
         return self.plan.add(f"student/{network}/{arm.name}/seed-{seed}", work, *teachers, "data/train")
 
     def student(self, network: str, arm: Arm, seed: int) -> str:
-        """A fresh network on the labels of an arm."""
+        """A network on the labels of an arm."""
         scale = self.scale
-        size = scale.low_size if arm.low_resolution else scale.size
-        training = scale.training(network, scale.student_steps, seed, size)
+        training = scale.student(network, seed, scale.low_size if arm.low_resolution else scale.size)
         every, often = self._every("train"), scale.checkpoint_every
         layer = f"predicted/{network}" if arm.layer == "predicted" else arm.layer
-        work = Student(self.train, training, every, often, layer, arm.normals)
+        work = Student(self.train, training, every, often, layer, arm.normals, self._goes_on)
         labels = self.labels_of(network, arm, seed)
         self.measure_labels(LabelSet(f"measure/labels/{labels}/{layer}", labels, network, arm, seed), layer)
-        return self.plan.add(f"student/{network}/{arm.name}/seed-{seed}", work, "data/train", labels)
+        begun = (self.teachers(network, arm, seed)[network],) if self._goes_on else ()
+        return self.plan.add(f"student/{network}/{arm.name}/seed-{seed}", work, *begun, "data/train", labels)
 
     def labels_of(self, network: str, arm: Arm, seed: int) -> str:
         """The step whose runs have the layer that an arm learns."""
@@ -218,20 +218,28 @@ class _Planner:
 
     def predictions(self, network: str, arm: Arm, seed: int) -> str:
         """Depth of all teachers, or of one. In a second round the student of the first replaces its teacher."""
-        names = self.scale.ensemble if arm.ensemble else (network,)
-        steps = {name: self.teacher(name, seed) for name in names}
+        steps = self.teachers(network, arm, seed)
+        names = tuple(steps)
         who = "all" if len(names) > 1 else network
         if arm.mined_base:
-            steps[network] = self.longer(network, "triplet", seed)
             who = f"{who}-with-{network}-triplet"
         if arm.after is not None:
-            steps[network] = f"student/{network}/{arm.after}/seed-{seed}"
             who = f"{who}-after-{network}-{arm.after}"
         is_by_seed = arm.after is not None or arm.mined_base or self.choice.teachers == "trained"
         id = f"predict/{who}/seed-{seed}" if is_by_seed else f"predict/{who}"
         uncertainty = Ensemble() if len(names) > 1 else Flip()
         work = Predictions(self.train, names, uncertainty, max(self.scale.size), self._every("train"))
         return self.plan.add(id, work, *steps.values(), "data/train")
+
+    def teachers(self, network: str, arm: Arm, seed: int) -> dict[str, str]:
+        """The steps of all teachers of an arm, by network."""
+        names = self.scale.ensemble if arm.ensemble else (network,)
+        steps = {name: self.teacher(name, seed) for name in names}
+        if arm.mined_base:
+            steps[network] = self.longer(network, "triplet", seed)
+        if arm.after is not None:
+            steps[network] = f"student/{network}/{arm.after}/seed-{seed}"
+        return steps
 
     def measure(self, model: Model, split: str) -> None:
         """A network on a split."""
@@ -249,6 +257,10 @@ class _Planner:
     def train(self) -> Source:
         """What everything is trained on."""
         return self.choice.sources["train"]
+
+    @property
+    def _goes_on(self) -> bool:
+        return self.scale.students == "teacher"
 
     def _every(self, split: str) -> int:
         return self.choice.every.get(split, 1)

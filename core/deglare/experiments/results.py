@@ -70,8 +70,9 @@ def facts_of(experiment: Experiment, done: Mapping[str, Done], command: str) -> 
         "command": f"`{command}`",
         "scale": f"{scale.name}: trained and labelled at {scale.size[0]}x{scale.size[1]}, students for "
         f"{scale.student_steps} steps of {scale.batch}",
+        "students": "fresh networks" if scale.students == "fresh" else "begin as their teachers, at half the rate",
         "teachers": choice.teachers if choice.teachers == "shipped" else f"trained for {scale.teacher_steps} steps",
-        "first weights": "random"
+        "first weights": "random, where a network is fresh"
         if scale.weights is None
         else f"{Path(scale.weights).name} ({scale.encoder or 'own'})",
         "seeds": ", ".join(map(str, choice.seeds)),

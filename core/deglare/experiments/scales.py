@@ -40,6 +40,9 @@ class Scale:
     """The same for the ablation that trains at low resolution."""
     teacher_steps: int
     student_steps: int
+    students: Literal["fresh", "teacher"]
+    """What a student begins as: a fresh network, as published, or its teacher. A fresh one that is trained too briefly
+    learns neither the teacher's holes nor their cure."""
     longer_steps: int
     """For which teachers go on where they are compared with triplet mining, which begins there; at a quarter of the
     rate."""
@@ -64,9 +67,13 @@ class Scale:
     checkpoint_every: int = 500
 
     def longer(self, network: str, seed: int) -> TrainSettings:
-        """The settings of a training that goes on from a teacher, whose weights are its first ones."""
-        fresh = self.training(network, self.longer_steps, seed)
-        return replace(fresh, encoder=None, weights=None, encoder_rate=None, learning_rate=self.learning_rate / 4)
+        """The settings of a teacher that goes on by itself."""
+        return going_on(self.training(network, self.longer_steps, seed), self.learning_rate / 4)
+
+    def student(self, network: str, seed: int, size: tuple[int, int] | None = None) -> TrainSettings:
+        """The settings of a student."""
+        fresh = self.training(network, self.student_steps, seed, size)
+        return fresh if self.students == "fresh" else going_on(fresh, self.learning_rate / 2)
 
     def training(self, network: str, steps: int, seed: int, size: tuple[int, int] | None = None) -> TrainSettings:
         """The settings of one training."""
@@ -86,6 +93,11 @@ class Scale:
         )
 
 
+def going_on(fresh: TrainSettings, rate: float) -> TrainSettings:
+    """The same training from weights of a network that was trained before, at another rate for all of it."""
+    return replace(fresh, encoder=None, weights=None, encoder_rate=None, learning_rate=rate)
+
+
 def _shoot(frames: int, width: int, height: int, lighting: LightingSettings | None = None) -> ShootSettings:
     return ShootSettings(frames=frames, size_hw=(height, width), lighting=lighting or LightingSettings())
 
@@ -101,6 +113,7 @@ SCALES: dict[str, Scale] = {
         low_size=(32, 32),
         teacher_steps=4,
         student_steps=6,
+        students="fresh",
         longer_steps=4,
         train=RoomCounts(2, _shoot(8, 64, 48, DIM)),
         val=RoomCounts(2, _shoot(6, 64, 48, DIM)),
@@ -117,9 +130,10 @@ SCALES: dict[str, Scale] = {
         size=(128, 96),
         low_size=(64, 64),
         teacher_steps=3000,
-        student_steps=1500,
+        student_steps=800,
+        students="teacher",
         longer_steps=600,
-        train=RoomCounts(96, _shoot(24, 256, 192)),
+        train=RoomCounts(48, _shoot(24, 256, 192)),
         val=RoomCounts(12, _shoot(90, 384, 288), every=5),
         test=RoomCounts(12, _shoot(90, 384, 288), every=5),
         fuse_every=1,
@@ -137,6 +151,7 @@ SCALES: dict[str, Scale] = {
         low_size=(128, 96),
         teacher_steps=74_000,
         student_steps=74_000,
+        students="fresh",
         longer_steps=37_000,
         train=RoomCounts(240, _shoot(90, 384, 288)),
         val=RoomCounts(32, _shoot(90, 384, 288), every=5),

@@ -71,12 +71,12 @@ class Longer:
     def do(self, place: Path, needs: Sequence[Done], tools: Tools) -> Result:
         """The teacher's step comes first in what is needed. What it learned so far is the warm-up of mining."""
         method = Triplet(warm_up=0) if self.views == "triplet" else SelfSup()
-        return _train(replace(self.training, start=str(weights_of(needs[0]))), method, self, place, tools)
+        return _train(_from(needs[0], self.training), method, self, place, tools)
 
 
 @dataclass(frozen=True)
 class Student:
-    """A fresh network, trained on a layer of the runs that the step before wrote."""
+    """A fresh network, or one that begins as its teacher, trained on a layer of the runs that a step before wrote."""
 
     source: Source
     training: TrainSettings
@@ -84,12 +84,14 @@ class Student:
     checkpoint_every: int
     layer: str
     normals: float = 0.0
+    goes_on: bool = False
+    """Whether it begins as its teacher, whose step comes first in what is needed then."""
 
     @property
     def settings(self) -> Mapping[str, Any]:
         """Of the training, and what is learnt."""
         learnt = {"layer": self.layer, "normals": self.normals, "every": self.every}
-        return {"method": "distill3d", **learnt, **_settings(self.training)}
+        return {"method": "distill3d", **learnt, **_begun(self.goes_on), **_settings(self.training)}
 
     @property
     def seconds(self) -> float:
@@ -98,23 +100,26 @@ class Student:
 
     def do(self, place: Path, needs: Sequence[Done], tools: Tools) -> Result:
         """Train, or go on. The labels are those of the last step that is needed."""
-        labels = needs[-1].place
-        return _train(self.training, Distill3D(str(labels), self.layer, normals=self.normals), self, place, tools)
+        training = _from(needs[0], self.training) if self.goes_on else self.training
+        method = Distill3D(str(needs[-1].place), self.layer, normals=self.normals)
+        return _train(training, method, self, place, tools)
 
 
 @dataclass(frozen=True)
 class Paired:
-    """A fresh network that learns from two teachers, as reflection-aware distillation does."""
+    """A network that learns from two teachers, as reflection-aware distillation does."""
 
     source: Source
     training: TrainSettings
     every: int
     checkpoint_every: int
+    goes_on: bool = False
+    """Whether it begins as the plain teacher."""
 
     @property
     def settings(self) -> Mapping[str, Any]:
         """Of the training; the teachers are known by their steps."""
-        return {"method": "triplet-distilled", "every": self.every, **_settings(self.training)}
+        return {"method": "triplet-distilled", "every": self.every, **_begun(self.goes_on), **_settings(self.training)}
 
     @property
     def seconds(self) -> float:
@@ -124,7 +129,8 @@ class Paired:
     def do(self, place: Path, needs: Sequence[Done], tools: Tools) -> Result:
         """The plain teacher's step comes first in what is needed, then that of the one that mined."""
         plain, mined = (str(weights_of(teacher)) for teacher in needs[:2])
-        return _train(self.training, TripletDistilled(plain, mined), self, place, tools)
+        training = _from(needs[0], self.training) if self.goes_on else self.training
+        return _train(training, TripletDistilled(plain, mined), self, place, tools)
 
 
 Lesson = Taught | Longer | Student | Paired
@@ -153,6 +159,16 @@ def _trained(settings: TrainSettings, method: MethodConfig, step: Lesson, place:
         outcome = train(training, progress=progress, stop=tools.stop)
     if not outcome.is_finished:
         raise StoppedError
+
+
+def _from(model: Done, training: TrainSettings) -> TrainSettings:
+    """The training, begun with the weights of a finished step."""
+    return replace(training, start=str(weights_of(model)))
+
+
+def _begun(goes_on: bool) -> dict[str, str]:
+    """What is begun with, for a step's settings; whose weights those are, the step's needs say."""
+    return {"begun": "teacher"} if goes_on else {}
 
 
 def _settings(training: TrainSettings) -> dict[str, Any]:

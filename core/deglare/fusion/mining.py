@@ -26,8 +26,9 @@ from deglare.fusion.settings_files import described
 from deglare.fusion.staging import Announce, Key, make_frames, silently
 from deglare.fusion.threads import usable_threads
 from deglare.geometry.projection import stack_intrinsics
+from deglare.losses.fixed_target import Target
 from deglare.losses.reprojection import Views
-from deglare.losses.triplet import DETECTOR, TripletRule, triplet_scales
+from deglare.losses.triplet import DETECTOR, Compared, TripletRule, compared, geometries, triplet_scale
 from deglare.types import Camera, DepthMap, Rgb, Rigid, inverse_rigid
 
 MINE, MINED = "mine", "mined"
@@ -56,6 +57,13 @@ def mined_mask(
     """
     if not others:
         return np.zeros(target.depth.size_hw, dtype=bool)
+    found = triplet_scale(compared_of(target, others, camera, rule), rule)
+    return found.mined[0, 0].numpy() & target.depth.valid
+
+
+@torch.no_grad()
+def compared_of(target: Look, others: Sequence[Look], camera: Camera, rule: TripletRule) -> Compared:
+    """The two errors of every pixel of a frame, against the other that fits best there."""
     poses = np.stack([inverse_rigid(other.world_T_cam) @ target.world_T_cam for other in others])
     views = Views(
         _image(target)[None],
@@ -64,8 +72,7 @@ def mined_mask(
         stack_intrinsics([camera]),
     )
     theirs = torch.stack([_disparity(other) for other in others])[None]
-    found = triplet_scales(views, [_disparity(target)[None]], [theirs], rule)[0].mined[0, 0].numpy()
-    return found & target.depth.valid
+    return compared(views, Target.of(views.target), geometries(views, rule), _disparity(target)[None], theirs, rule)
 
 
 @dataclass(frozen=True, eq=False)
