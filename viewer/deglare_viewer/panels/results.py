@@ -12,6 +12,7 @@ from deglare.errors import DeglareError
 from deglare.evaluation.published import PublishedTable, published
 from deglare.evaluation.report import Row
 from deglare.evaluation.runs import REGIONS, RunReport
+from deglare_viewer.panels.experiment import build_experiment
 from deglare_viewer.panels.parts import own_element
 from deglare_viewer.tables import EMPTY, Cell, Column, table_json
 
@@ -69,6 +70,7 @@ class Results:
                     "attachTable", "dg-table", printed_rows(published().tables[0]), elem_id="dg-paper"
                 )
                 gr.Markdown(f"{published().source}.", elem_classes="dg-quiet")
+        build_experiment()
         with gr.Accordion("the networks that ship: how they were trained, and what they reach"):
             gr.Markdown(cards(), elem_id="dg-cards")
 
