@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -15,6 +17,7 @@ from pathlib import Path
 import pytest
 from bringing import CLIPS, at, bringing, go, pretended, small_clip, taken, until
 
+from deglare import data, footage, geometry
 from deglare.errors import DataError, RequestError
 from deglare_viewer.films import filming
 from deglare_viewer.films.child import ATTENDED
@@ -26,6 +29,13 @@ from deglare_viewer.films.telling import kept_words, path_length_m, told
 from deglare_viewer.lanes import BusyError
 from deglare_viewer.panels.video import ids_in, own_runs
 from deglare_viewer.sessions import RunTable
+
+SAYING = [
+    *Path(footage.__file__).parent.glob("*.py"),
+    *Path(geometry.__file__).parent.glob("poses_*.py"),
+    *Path(data.__file__).parent.glob("video*.py"),
+]
+"""Modules whose sentences a visitor may read."""
 
 posix = pytest.mark.skipif(sys.platform == "win32", reason="signals to a group of processes")
 
@@ -98,6 +108,27 @@ def test_wishes_become_flags() -> None:
 def test_sentences_lose_the_flags_of_the_command_line() -> None:
     assert plain("give --focal or --fov if you know it") == "give the focal length or the field of view if you know it"
     assert plain("with it (--teachers hf:a/b fetches it) depth is sharper") == "with it depth is sharper"
+
+
+def test_no_sentence_of_the_work_shows_a_flag_on_the_page() -> None:
+    said = [text for path in SAYING for text in sentences_of(path.read_text("utf-8"))]
+    flags = [text for text in said if re.search(r"--[a-z]", text)]
+    assert len(flags) > 5
+    assert [plain(text) for text in flags if re.search(r"--[a-z]", plain(text))] == []
+
+
+def sentences_of(source: str) -> list[str]:
+    """Every string of a module but its documentation; what is put in is a 9."""
+    tree = ast.parse(source)
+    documented = {node.value for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+    inside = {part for node in ast.walk(tree) if isinstance(node, ast.JoinedStr) for part in node.values}
+    found = []
+    for node in ast.walk(tree):
+        if isinstance(node, ast.JoinedStr):
+            found.append("".join(p.value if isinstance(p, ast.Constant) else "9" for p in node.values))
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str) and not {node} & (documented | inside):
+            found.append(node.value)
+    return found
 
 
 NO_CLIPS = {
@@ -374,6 +405,7 @@ def test_a_clip_without_cameras_shows_its_depth_and_the_reasons(films: Filming, 
     (film.run / "video" / "verdict.json").write_text(json.dumps(verdict))
     said = told(films, film.id)
     assert (said["outcome"], said["can_look"]) == ("none", False)
+    assert "cannot be opened there" in said["notes"][0]
     assert said["reasons"] == ["The frames tell too little."] and len(said["rows"]) == 1
     assert "depth.mp4" in {one["name"] for one in said["files"]}
     with pytest.raises(RequestError, match="no run to look at"):

@@ -24,6 +24,10 @@ Fields = dict[str, Any]
 
 BELOW = "fit"
 """The stage that is there only where it is asked for."""
+NOT_INSPECTED = (
+    "Inspect looks at every pixel from several cameras, so a clip without cameras cannot be opened there: its depth is "
+    "in the film, and can be saved frame by frame"
+)
 ORIGINS = {
     "given": "as you gave it",
     "metadata": "begun with what the phone wrote",
@@ -109,15 +113,17 @@ def result(film: Film) -> Fields:
     try:
         verdict: Any = read_json(film.run / "video" / "verdict.json")
         rows = found_rows(film, verdict)
+        can_look = (film.run / "run.json").is_file()
+        notes = [*([] if can_look else [NOT_INSPECTED]), *verdict["notes"], *fit_notes(film)]
         return {
             "outcome": str(verdict["outcome"]),
             "headline": sentence(str(verdict["headline"])),
             "reasons": [sentence(str(one)) for one in verdict["reasons"]],
             "advice": [sentence(str(one)) for one in verdict["advice"]],
-            "notes": [sentence(str(one)) for one in [*verdict["notes"], *fit_notes(film)]],
+            "notes": [sentence(str(one)) for one in notes],
             "rows": rows,
             "files": shelf(film),
-            "can_look": (film.run / "run.json").is_file(),
+            "can_look": can_look,
         }
     except (DeglareError, KeyError, TypeError, ValueError, OSError) as error:
         return {
