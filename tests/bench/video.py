@@ -14,8 +14,9 @@ that belongs to no stage, such as importing; for the baseline everything it does
 
 Both look at every frame (``--spacing 0``). Ours counts the frames whose cameras it believes, the baseline those of its
 largest model. Position and rotation are compared after one similarity alignment of the whole path. ``scale`` is what
-that multiplies our metres with, 1 is right; the baseline has no metres. Depth is compared in every frame with a camera,
-as it is and after one scale for the whole clip.
+that multiplies our metres with, 1 is right; the baseline has no metres. ``turned`` is the rotation once the world is
+turned as suits the rotations best: a path that is nearly straight says little about turning around it. Depth is
+compared in every frame with a camera, as it is and after one scale for the whole clip.
 
 With ``--keep`` every half of a row is written as soon as it is there (``lounge-ours.json``, ``lounge-pycolmap.json``),
 and is not measured again by the next call: remove the file to measure it anew.
@@ -54,6 +55,7 @@ CLIPS: dict[str, Callable[[Path], Sequence]] = {
 }
 HOUSE, HOUSE_S = Path("video") / "house_tile_floor_walk.mp4", 20
 RATE_HZ = 10
+STEPS = "cpu_s.json"
 LAYERS = ("predicted", "projected", "fused")
 AFTERWARDS = ("fit", "align", "frames", "predict", "mesh", "project", "fuse", "results")
 """Stages that come after the cameras."""
@@ -70,6 +72,8 @@ class Path3D:
     median_cm: float
     worst_cm: float
     median_deg: float
+    turned_deg: float
+    """The same once the world is turned as suits the rotations best, not the positions."""
     scale: float
 
 
@@ -122,16 +126,25 @@ def baseline(sequence: Sequence, folder: Path) -> tuple[Poses, float, float]:
 
 
 def baseline_alone(folder: Path) -> None:
-    """Print the poses of the largest model."""
+    """Print the poses of the largest model; seconds of the CPU by step go to a file as they come."""
     import pycolmap
 
     pycolmap.logging.minloglevel = 2
-    images, database = folder / "images", folder / "database.db"
+    images, database, steps = folder / "images", folder / "database.db", dict[str, float]()
+
+    def done(step: str) -> None:
+        steps[step] = sum(os.times()[:4]) - sum(steps.values())
+        write_json(folder / STEPS, steps)
+
     names = sorted(path.name for path in images.iterdir())
+    done("start")
     pycolmap.extract_features(database, images, image_names=names, camera_mode=pycolmap.CameraMode.SINGLE)
+    done("features")
     pycolmap.match_exhaustive(database)
+    done("matching")
     (folder / "models").mkdir()
     models = pycolmap.incremental_mapping(database, images, folder / "models").values()
+    done("mapping")
     poses = {}
     for image in max(models, key=lambda model: model.num_reg_images()).images.values() if models else ():
         pose = np.eye(4)
@@ -148,8 +161,22 @@ def compared(found: Poses, sequence: Sequence) -> Path3D:
     scale, rotation, shift = similarity(poses[:, :3, 3], truth[:, :3, 3])
     off_cm = 100 * np.linalg.norm(scale * poses[:, :3, 3] @ rotation.T + shift - truth[:, :3, 3], axis=1)
     turned = np.einsum("ij,njk,nlk->nil", rotation, poses[:, :3, :3], truth[:, :3, :3])
-    angles = np.degrees(np.arccos(np.clip((np.trace(turned, axis1=1, axis2=2) - 1) / 2, -1, 1)))
-    return Path3D(len(numbers), float(np.median(off_cm)), float(off_cm.max()), float(np.median(angles)), float(scale))
+    u, _, vt = np.linalg.svd(turned.sum(0))
+    usual = u @ np.diag([1, 1, np.linalg.det(u @ vt)]) @ vt
+    return Path3D(
+        frames=len(numbers),
+        median_cm=float(np.median(off_cm)),
+        worst_cm=float(off_cm.max()),
+        median_deg=median_degrees(turned),
+        turned_deg=median_degrees(usual.T @ turned),
+        scale=scale,
+    )
+
+
+def median_degrees(rotations: np.ndarray) -> float:
+    """Of the angles that they turn by."""
+    cosine = (np.trace(rotations, axis1=1, axis2=2) - 1) / 2
+    return float(np.degrees(np.median(np.arccos(np.clip(cosine, -1, 1)))))
 
 
 def similarity(points: np.ndarray, truth: np.ndarray) -> tuple[float, np.ndarray, np.ndarray]:
@@ -190,7 +217,7 @@ def told(label: str, row: Mapping[str, Any], total: int) -> None:
     path = Path3D(**row["path"])
     cameras = row.get("cameras_cpu_s", row["cpu_s"])
     print(
-        f"{label:<18}{path.frames:4d}/{total:<4d}{path.median_cm:8.1f}{path.worst_cm:8.1f}{path.median_deg:8.2f}"
+        f"{label:<18}{path.frames:4d}/{total:<4d}{path.median_cm:8.1f}{path.worst_cm:8.1f}{path.median_deg:8.2f}{path.turned_deg:8.2f}"
         f"{path.scale:8.3f}{cameras:9.0f}{row['cpu_s']:9.0f}{row['clock_s']:9.0f}",
         flush=True,
     )
@@ -255,6 +282,7 @@ def baseline_measured(sequence: Sequence, folder: Path) -> dict[str, Any]:
     poses, cpu_s, clock_s = baseline(sequence, folder)
     return {
         "path": vars(compared(poses, sequence)) if len(poses) > 2 else None,
+        "cpu_seconds": read_json(folder / STEPS),
         "cpu_s": cpu_s,
         "clock_s": clock_s,
     }
@@ -288,7 +316,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as removed:
         folder = options.keep or Path(removed)
         folder.mkdir(parents=True, exist_ok=True)
-        print("                     frames  med cm  max cm     deg   scale  cameras    CPU s  clock s")
+        print("                     frames  med cm  max cm     deg  turned   scale  cameras    CPU s  clock s")
         found = {name: measured(name, options, folder) for name in options.only if name in CLIPS}
         if "house" in options.only:
             found["house"] = stages(options, folder)
