@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from glare import write_glare_wall
 from known_evidence import Formula
 
 from deglare.cli import main
@@ -176,6 +177,17 @@ def test_validation_measures_sequences_with_depth(
     assert metrics <= set(found)
     assert found["abs_rel"] > 0
     assert "abs_rel" in capsys.readouterr().err
+
+
+def test_validation_of_triplet_mining_says_how_well_its_mask_finds_reflections(tmp_path: Path) -> None:
+    held = write_glare_wall(tmp_path / "held", frames=4)
+    for method, more in (("triplet", ["--method.warm-up", "0"]), ("triplet", ["--method.pose", "posenet"])):
+        out = tmp_path / more[-1]
+        line = words(held, out, "--steps", "1", "--held-out", str(held), "--validate-every", "1")
+        assert main(["train", f"method:{method}", *more, *line[2:]]) == 0
+        found = json.loads((out / "validation.jsonl").read_text())
+        assert ("mined_precision" in found and "mined_recall" in found) == (more[-1] == "0")
+        assert (out / "losses.png").is_file()
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # protobuf's, inside TensorBoard

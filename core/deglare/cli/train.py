@@ -18,6 +18,7 @@ from deglare.cli.terminal import bar, say
 from deglare.data.triples import TripleRule
 from deglare.errors import RequestError
 from deglare.methods import METHODS
+from deglare.methods.triplet import Triplet
 from deglare.rooms.shooting import ShootSettings
 from deglare.training.loop import Training, device_named
 from deglare.training.loop import train as run_training
@@ -28,6 +29,7 @@ from deglare.training.settings import TrainSettings, Watching
 from deglare.training.triples import TripleData, Wanted, load_triples
 
 if TYPE_CHECKING:
+    from deglare.losses.triplet import TripletRule
     from deglare.methods import MethodConfig
     from deglare.networks.depth_network import DepthNetwork
 else:
@@ -79,7 +81,8 @@ def train(
         training: What decides the numbers.
         watching: How often to report, in steps; 0 is never.
         rooms: For --data rooms:train.
-        held_out: Sequences with depth that are not learnt from, for validation.
+        held_out: Sequences with depth that are not learnt from, for validation. With method:triplet and known poses it
+            also says how well the mined mask finds what they mark as reflective.
         every: Every n-th frame is a target; the papers take every 10th of a video.
         step_cm: How far the camera must have moved between frames, and may have moved, in centimetres.
         turn_deg: How far the camera may have turned, in degrees.
@@ -100,7 +103,7 @@ def train(
         int(memory_gb * (1 << 30)),
         workers,
     )
-    validate = validation(list(held_out)) if held_out else None
+    validate = validation(list(held_out), mining_rule(method)) if held_out else None
     with _opened(list(data), wanted, rooms, device_named(device)) as source:
         run = Training(training, _name_of(method), method, source, out, watching, device)
         with interruptible() as stop, bar("train", "step") as progress:
@@ -134,29 +137,26 @@ def flags() -> dict[str, set[str]]:
     return {"": own} | {name: {field.name for field in fields(config)} for name, config in METHODS.items()}  # type: ignore[arg-type]
 
 
-def validation(sources: list[Path]) -> Validate:
-    """The seven metrics of a network on sequences with depth, unaligned, as means over frames."""
+def validation(sources: list[Path], rule: TripletRule | None = None) -> Validate:
+    """What `validated` says of a network, on the sequences of some folders; ``rule`` is what is mined."""
     from deglare.data.opening import find_sequences, open_sequence
-    from deglare.evaluation import Protocol
-    from deglare.evaluation.meter import Meter
-    from deglare.networks.teachers import NetworkTeacher
+    from deglare.evaluation.validating import validated
 
     sequences = [open_sequence(path) for source in sources for path in find_sequences(source)]
     if not any(sequence.has_depth for sequence in sequences):
         raise RequestError("none of the sequences of --held-out has depth to compare with")
 
     def validate(network: DepthNetwork) -> Mapping[str, float]:
-        teacher, meter = NetworkTeacher(network, device=network.device), Meter(Protocol("validation", resamples=0))
-        for sequence in sequences:
-            for frame in sequence:
-                truth = frame.depth()
-                if truth is not None:
-                    meter.add(sequence.name, frame.name, teacher.predict(frame.rgb()), truth)
-        rows = {row.metric: row.value for row in meter.report().rows if row.region == "all"}
+        rows = validated(network, sequences, rule)
         say("validation: " + ", ".join(f"{name} {value:.4f}" for name, value in rows.items()))
         return rows
 
     return validate
+
+
+def mining_rule(method: MethodConfig) -> TripletRule | None:
+    """What a method mines; none where it does not, or where learned poses leave the scale of depth open."""
+    return method.rule if isinstance(method, Triplet) and method.needs_poses else None
 
 
 @contextmanager

@@ -58,19 +58,31 @@ def _colours(values: Float[Tensor, "b 3 h w"]) -> np.ndarray:
     return scaled.permute(0, 2, 3, 1).cpu().numpy()
 
 
+FOUND = ("mined_precision", "mined_recall")
+"""What a validation says of a mined mask."""
+
+
 def write_loss_plot(path: Path, lines: Sequence[Mapping[str, float]], validated: Sequence[Mapping[str, float]]) -> None:
-    """Losses over steps as PNG, with the validation's abs_rel below where there is one."""
+    """Losses over steps as PNG; below, where they were validated, abs_rel and how well a mined mask finds."""
     from matplotlib.figure import Figure
 
-    curves = [("loss", lines)] + ([("abs_rel", validated)] if validated else [])
-    figure = Figure(figsize=(7, 3 * len(curves)), layout="constrained")
-    for number, (name, points) in enumerate(curves, start=1):
-        axes = figure.add_subplot(len(curves), 1, number)
-        known = [(point["step"], point[name]) for point in points if name in point]
-        axes.plot([step for step, _ in known], [value for _, value in known], marker="." if len(known) < 20 else "")
+    finds = any(name in point for point in validated for name in FOUND)
+    plots = [(("loss",), lines)]
+    plots += [(("abs_rel",), validated)] if validated else []
+    plots += [(FOUND, validated)] if finds else []
+    figure = Figure(figsize=(7, 3 * len(plots)), layout="constrained")
+    for number, (names, points) in enumerate(plots, start=1):
+        axes = figure.add_subplot(len(plots), 1, number)
+        for name in names:
+            known = [(point["step"], point[name]) for point in points if name in point]
+            marker = "." if len(known) < 20 else ""
+            axes.plot([step for step, _ in known], [value for _, value in known], marker=marker, label=name)
         axes.set_xlabel("step")
-        axes.set_ylabel(name)
         axes.grid(alpha=0.3)
+        if len(names) == 1:
+            axes.set_ylabel(names[0])
+        else:
+            axes.legend()
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=110)
     write_atomically(path, lambda out: out.write(buffer.getvalue()))
