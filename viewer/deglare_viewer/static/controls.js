@@ -120,7 +120,8 @@ export function createFuseBar(studio) {
 }
 
 function optionOf(name, title, disabled) {
-  return {value: name, text: disabled ? `${STRATEGIES[name].label} (nothing mined yet)` : STRATEGIES[name].label, title, disabled};
+  const {label} = STRATEGIES[name];
+  return {value: name, text: disabled ? `${label} (nothing mined yet)` : label, title, disabled};
 }
 
 /** What the labels on disk were made by. */
@@ -155,11 +156,13 @@ function createNumbers(studio) {
     ['mined', 'mined', css(REFLECTIVE, 0.6)],
     ['rule', 'rule', css(SOURCES[2].colour)],
   ].map(([name, key, colour]) => ({name, key, ...number(name, colour, '', 'number finds')}));
+  const heading = h('span', {class: 'heading found'}, 'precision / recall');
   element.append(
     ...shares.map((one) => one.element),
     manifest.has.truth ? h('span', {class: 'heading'}, 'Abs Rel') : '',
     ...regions.filter((one) => manifest.has.truth || one.name !== 'all').map((one) => one.element),
-    ...(manifest.has.regions ? [h('span', {class: 'heading found'}, 'precision / recall'), ...finders.map((one) => one.element)] : []),
+    manifest.has.regions ? heading : '',
+    ...(manifest.has.regions ? finders.map((one) => one.element) : []),
   );
 
   /** Precision and recall: of a mask that is empty there is none. */
@@ -171,8 +174,7 @@ function createNumbers(studio) {
       setText(before, percent(precision));
       setText(after, percent(recall));
     }
-    const heading = element.querySelector('.found');
-    if (heading) heading.hidden = finders.every((one) => one.element.hidden);
+    heading.hidden = finders.every((one) => one.element.hidden);
   }
 
   /** Of the other run while that is shown. */
@@ -202,10 +204,12 @@ function createNumbers(studio) {
 /** What two shares say, and what they are over the whole run where that was counted. */
 function foundTitle(name, key, overRun) {
   const what = key === 'mined' ? 'what triplet mining marks' : 'pixels that take projected depth';
-  const here = `Of ${what} in this frame: the share that is reflective (precision), then the share of what is reflective that it has (recall)`;
+  const here =
+    `Of ${what} in this frame: the share that is reflective (precision), ` +
+    'then the share of what is reflective that it has (recall)';
   if (key !== 'mined' || !overRun) return here;
-  const said = ({precision, recall}) => `${percent(precision)} and ${percent(recall)}`;
-  return `${here}. Over the run ${said(overRun.reflective)}; it marks ${percent(overRun.reflective.coverage)} of all pixels`;
+  const {precision, recall, coverage} = overRun.reflective;
+  return `${here}. Over the run ${percent(precision)} and ${percent(recall)}; it marks ${percent(coverage)} of all pixels`;
 }
 
 /** A name with its colour, and room for one number or two. */

@@ -153,9 +153,8 @@ export function liveStrategies(layers) {
 
 /** Those that only lack the mined mask. @param {import('./decode.js').Layers} layers @returns {string[]} */
 export function waitingStrategies(layers) {
-  return layers.mined ? [] : Object.keys(STRATEGIES).filter(
-    (name) => needsMined(name) && STRATEGIES[name].needs.every((need) => need === 'mined' || layers[need]),
-  );
+  const live = liveStrategies({...layers, mined: true});
+  return layers.mined ? [] : live.filter(needsMined);
 }
 
 /** @param {string} name @returns {boolean} whether a strategy goes by what was mined */

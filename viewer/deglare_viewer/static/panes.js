@@ -46,7 +46,8 @@ export function createPanes(studio) {
 
   /** Boxes for the width there is. */
   function layout() {
-    const found = arrange(element.clientWidth, window.innerHeight * ALONE_SHARE, manifest.size_hw, state.alone, panesOf(manifest));
+    const most = window.innerHeight * ALONE_SHARE;
+    const found = arrange(element.clientWidth, most, manifest.size_hw, state.alone, panesOf(manifest));
     cells = found.cells;
     element.style.height = `${found.height}px`;
     for (const [pane, label] of labels) {

@@ -24,15 +24,26 @@ export const VIEW_KEYS = [
 ];
 
 /** Panes in the order of their keys, 1 to 9. */
-export const PANES = ['rgb', 'predicted', 'projected', 'fused', 'uncertainty', 'reflective', 'source', 'error', 'mined'];
+export const PANES = [
+  'rgb',
+  'predicted',
+  'projected',
+  'fused',
+  'uncertainty',
+  'reflective',
+  'source',
+  'error',
+  'mined',
+];
 
-/** @param {Object} manifest @returns {string[]} the panes of a run: only where something was mined there is one of that */
+/** The panes of a run: the last one only where something was mined. @param {Object} manifest @returns {string[]} */
 export const panesOf = (manifest) => PANES.filter((pane) => pane !== 'mined' || manifest.has.mined);
 
 export const MOST_ZOOM = 40;
 
 /** Why strategies that go by a mask cannot be chosen. */
-export const NOT_MINED = 'Nothing is mined in this run yet: mine reflections beside the threshold, or deglare label --mine.';
+export const NOT_MINED =
+  'Nothing is mined in this run yet: press “mine reflections” beside the threshold, or run deglare label with --mine.';
 
 /**
  * What is worth saying about a state; what is as it always begins is left out.
