@@ -188,6 +188,7 @@ def is_plain_name(name: object) -> bool:
 FLAGS: Mapping[str, str] = {
     r"\(--frames keeps more, --start begins later\)": "(a later start shows it)",
     r"for --out": "for it",
+    r": --teachers \S+ fetches it": "",
     r"name a network of deglare's own among --teachers": "do not fit it",
     r"\s*\([^()]*--[^()]*\)": "",
     r"before --start ([0-9.]+)": r"before \1 s",
