@@ -29,7 +29,7 @@ SWITCHES = [
     ("predicted", None),
     ("projected", None),
 ]
-BLENDS = ["blend", "blend-gap", "blend-both"]
+BLENDS = ["blend", "blend-gap", "blend-both", "blend-agreed"]
 
 FUSE = """async ([run, frame, strategy, alpha]) => {
   const {overHttp} = await import('/studio/static/source.js');

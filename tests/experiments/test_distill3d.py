@@ -199,7 +199,7 @@ def test_first_weights_go_to_the_networks_they_fit() -> None:
 
 def test_arms_come_in_order_with_those_they_follow() -> None:
     assert [arm.name for arm in arms_named(("rounds", "self-teaching"))] == ["self-teaching", "robust", "rounds"]
-    assert [arm.name for arm in arms_named(())][-2:] == ["rounds", "rounds-one"]
+    assert [arm.name for arm in arms_named(())][-3:] == ["rounds", "rounds-one", "agreed-rounds"]
 
 
 @pytest.mark.parametrize(

@@ -40,14 +40,16 @@ def test_every_strategy_comes_back(name: str) -> None:
     assert name_of(strategy) == name
 
 
-@given(alpha=st.floats(0, 5), share=st.floats(0, 1), by=st.sampled_from(["uncertainty", "gap", "both"]))
+@given(alpha=st.floats(0, 5), share=st.floats(0, 1), by=st.sampled_from(["uncertainty", "gap", "both", "agreed"]))
 def test_a_strategy_keeps_its_numbers_and_its_name(alpha: float, share: float, by) -> None:
     named = {
         "uncertainty": (ByUncertainty(alpha), ByUncertainty(None, share)),
         "uncertainty-relative": (ByRelativeUncertainty(alpha),),
         "difference": (ByDifference(alpha),),
         "multiview": (ByViews(alpha, share),),
-        {"uncertainty": "blend", "gap": "blend-gap", "both": "blend-both"}[by]: (Blend(by, alpha),),
+        {"uncertainty": "blend", "gap": "blend-gap", "both": "blend-both", "agreed": "blend-agreed"}[by]: (
+            Blend(by, alpha),
+        ),
     }
     for name, strategies in named.items():
         for strategy in strategies:

@@ -238,7 +238,7 @@ def test_a_blend_goes_half_the_way_where_uncertainty_is_the_median_of_the_sequen
     assert labels.source[0].tolist() == [1, 3, 3, 3, 3, 3, 3, 3]
 
 
-@pytest.mark.parametrize("by", ["uncertainty", "gap", "both"])
+@pytest.mark.parametrize("by", ["uncertainty", "gap", "both", "agreed"])
 @settings(max_examples=25)
 @given(seed=seeds)
 def test_a_blend_lies_between_the_two_depths(by, seed: int) -> None:
@@ -262,13 +262,14 @@ def test_a_blend_by_the_gap_moves_only_what_lies_behind_the_projected_depth() ->
     assert labels.source.tolist() == [[1, 1, 1, 3, 3, 3]]
 
 
-def test_a_blend_by_both_takes_the_longer_way_of_the_two() -> None:
+def test_a_blend_by_both_takes_the_longer_way_of_the_two_and_an_agreed_one_the_shorter() -> None:
     evidence = whole(11)
-    ways = {by: Blend(by).fuse(evidence).depth.metres for by in ("uncertainty", "gap", "both")}
+    ways = {by: Blend(by).fuse(evidence).depth.metres for by in ("uncertainty", "gap", "both", "agreed")}
     both = evidence.predicted.valid & evidence.has_projected
     p = evidence.predicted.metres
     moved = {by: np.abs(depth - p)[both] for by, depth in ways.items()}
     np.testing.assert_allclose(moved["both"], np.maximum(moved["uncertainty"], moved["gap"]), atol=1e-5)
+    np.testing.assert_allclose(moved["agreed"], np.minimum(moved["uncertainty"], moved["gap"]), atol=1e-5)
 
 
 def test_a_sequence_that_is_certain_by_half_is_switched_where_it_is_not() -> None:
@@ -293,6 +294,7 @@ def test_blends_ask_for_the_medians_that_they_go_by() -> None:
         ("uncertainty-relative", "uncertainty", "needs an uncertainty"),
         ("blend", "uncertainty", "needs an uncertainty"),
         ("blend-both", "uncertainty", "needs an uncertainty"),
+        ("blend-agreed", "uncertainty", "needs an uncertainty"),
         ("union", "uncertainty", "needs an uncertainty"),
         *((name, "mask", "needs a mask") for name in ("mask", "union", "intersection")),
         ("multiview", "neighbours", "needs the frame's camera and at least one neighbour"),
@@ -305,7 +307,7 @@ def test_missing_evidence_is_named(name: str, left_out: str, message: str) -> No
         STRATEGIES[name].fuse(evidence)
 
 
-@pytest.mark.parametrize("name", ["blend", "blend-gap", "blend-both"])
+@pytest.mark.parametrize("name", ["blend", "blend-gap", "blend-both", "blend-agreed"])
 def test_missing_levels_are_named(name: str) -> None:
     with pytest.raises(RequestError, match=r"levels_of"):
         STRATEGIES[name].fuse(replace(whole(0), levels=Levels()))

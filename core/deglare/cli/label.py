@@ -56,10 +56,10 @@ def label(
         out: The run's folder; with several sequences, the folder that gets a run for each.
         teachers: Networks that are shipped, checkpoints, .onnx files, or hf:NAME.
         base: The teacher whose depth is fused to a mesh and mended by it; the first if not given.
-        strategy: Which pixels take projected depth: blend (the default: the more, the less sure they are), blend-gap,
-            blend-both, uncertainty (the paper's switch at a threshold), uncertainty-relative, difference, multiview,
-            mask (what triplet mining takes for a reflection), union or intersection of mask and uncertainty, predicted
-            or projected.
+        strategy: Which pixels take projected depth: blend (the default: the more, the less sure they are), blend-gap
+            (the more, the farther they lie behind it), blend-both, blend-agreed (as far as both agree on), uncertainty
+            (the paper's switch at a threshold), uncertainty-relative, difference, multiview, mask (what triplet mining
+            takes for a reflection), union or intersection of mask and uncertainty, predicted or projected.
         alpha: The threshold of the strategy: metres of uncertainty, or a share of depth.
         quantile: Instead of alpha, the share of pixels that stay below the threshold: chosen without truth.
         uncertainty: How sure depth is: the spread of the teachers (ensemble), or of one against itself through crops

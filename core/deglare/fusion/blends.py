@@ -17,7 +17,7 @@ MEDIAN = 0.5
 DEVIATION_OF_MEDIAN = 1.4826
 """A normal distribution's standard deviation, in units of its median absolute one."""
 
-BlendBy = Literal["uncertainty", "gap", "both"]
+BlendBy = Literal["uncertainty", "gap", "both", "agreed"]
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,8 @@ class Blend:
 
     by: BlendBy = "uncertainty"
     """What there is to doubt: the uncertainty, with m its median over the sequence; the gap by which the prediction
-    lies behind the projected depth, with m from the median gap; or whichever of the two moves farther."""
+    lies behind the projected depth, with m from the median gap; whichever of the two moves farther (both); or as far as
+    they agree on (agreed): nothing moves away from the camera, and nothing that is sure."""
     gap_deviations: float = 2.0
     """m of the gap, in standard deviations: 1.4826 times the median gap each."""
 
@@ -59,7 +60,9 @@ class Blend:
         )
         if self.by == "uncertainty":
             return blended(evidence, share, uncertainty.valid)
-        return blended(evidence, np.maximum(share, self._by_gap(evidence), out=share))
+        if self.by == "both":
+            return blended(evidence, np.maximum(share, self._by_gap(evidence), out=share))
+        return blended(evidence, np.minimum(share, self._by_gap(evidence), out=share), uncertainty.valid)
 
     def _by_gap(self, evidence: Evidence) -> Float32[np.ndarray, "h w"]:
         """Nothing where the prediction is the nearer one: glare only ever pushes depth away."""

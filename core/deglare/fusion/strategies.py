@@ -48,6 +48,7 @@ STRATEGIES: dict[str, Strategy] = {
     "blend": Blend(),
     "blend-gap": Blend("gap"),
     "blend-both": Blend("both"),
+    "blend-agreed": Blend("agreed"),
     "predicted": Predicted(),
     "projected": Projected(),
 }

@@ -128,6 +128,17 @@ export const STRATEGIES = {
       return (p, q, u) => Math.max(u === UNKNOWN ? 0 : shareOfWay(SIGMA_M[u], levels.sigma_m), gap(p, q));
     },
   },
+  'blend-agreed': {
+    label: 'blend by both',
+    about: 'As far as uncertainty and gap agree on: never away from the camera, and not where the networks are sure.',
+    alpha: null,
+    needs: ['projected', 'uncertainty'],
+    blends: true,
+    share({levels}) {
+      const gap = byGap(levels.gap);
+      return (p, q, u) => Math.min(u === UNKNOWN ? 0 : shareOfWay(SIGMA_M[u], levels.sigma_m), gap(p, q));
+    },
+  },
   predicted: {
     label: 'predicted only',
     about: 'No fusion: what the teacher says.',
