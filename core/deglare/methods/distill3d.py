@@ -22,7 +22,6 @@ from deglare.losses.log_depth import log_depth_over_scales
 from deglare.losses.normals import normals_loss
 from deglare.methods.method import DEPTH_LABEL, PLACE, Batch, LabelRequest, Trained
 from deglare.networks.depth_network import DepthNetwork
-from deglare.networks.disparity import disparity_of
 
 
 @dataclass(frozen=True)
@@ -74,8 +73,7 @@ class Distilled(Trained):
         """The mean difference of log depth over the scales, where there are labels, and of normals if asked for."""
         label_m = label_of(batch)
         valid = label_m > 0
-        range_m = self.network.recipe.depth_range
-        disparities = [disparity_of(s.float(), range_m) for s in self.network(batch.shown[:, 0])[: self.config.scales]]
+        disparities = self.network.disparities(batch.shown[:, 0])[: self.config.scales]
         with torch.autocast(label_m.device.type, enabled=False):
             depth = log_depth_over_scales(disparities, label_m, valid)
             found = {"loss": depth, "labelled": valid.float().mean()}

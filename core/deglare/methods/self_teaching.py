@@ -13,7 +13,6 @@ from deglare.losses.log_depth import log_depth_over_scales
 from deglare.methods.frozen import Frozen
 from deglare.methods.method import Batch, Trained
 from deglare.networks.depth_network import DepthNetwork
-from deglare.networks.disparity import disparity_of
 
 
 @dataclass(frozen=True)
@@ -55,8 +54,7 @@ class SelfTaught(Trained):
     def loss(self, batch: Batch, step: int) -> Mapping[str, Tensor]:
         """The mean difference of log depth over the scales."""
         label_m = self.teacher.depth_m(batch.target)
-        range_m = self.network.recipe.depth_range
-        disparities = [disparity_of(s.float(), range_m) for s in self.network(batch.shown[:, 0])[: self.config.scales]]
+        disparities = self.network.disparities(batch.shown[:, 0])[: self.config.scales]
         with torch.autocast(label_m.device.type, enabled=False):
             loss = log_depth_over_scales(disparities, label_m, torch.ones_like(label_m, dtype=torch.bool))
         return {"loss": loss}

@@ -14,7 +14,6 @@ from deglare.geometry.warping import warp
 from deglare.losses.reprojection import PhotometricLoss, reprojection_loss, tie_break_noise
 from deglare.methods.method import Batch, Trained, known_poses
 from deglare.networks.depth_network import DepthNetwork
-from deglare.networks.disparity import disparity_of
 from deglare.networks.pose import build_pose, source_T_target
 
 SEED_STRIDE = 1_000_003
@@ -68,17 +67,13 @@ class SelfSupervised(Trained):
     def loss(self, batch: Batch, step: int) -> Mapping[str, Tensor]:
         """Photometric error and smoothness over four scales."""
         poses = self.poses(batch)
-        found = self.compare(batch, self.disparities(batch.shown[:, 0]), poses, step)
+        found = self.compare(batch, self.network.disparities(batch.shown[:, 0]), poses, step)
         return {
             "loss": found.total,
             "photometric": found.photometric.detach(),
             "smoothness": found.smoothness.detach(),
             "moving": found.moving.float().mean(),
         }
-
-    def disparities(self, rgb: Float[Tensor, "b 3 h w"]) -> list[Float[Tensor, "b 1 _ _"]]:
-        """In 1/m and float32, at four scales."""
-        return [disparity_of(sigmoid.float(), self.network.recipe.depth_range) for sigmoid in self.network(rgb)]
 
     def poses(self, batch: Batch) -> Float[Tensor, "b s 4 4"]:
         """Known, or what the pose network says about the jittered frames."""
@@ -115,7 +110,7 @@ class SelfSupervised(Trained):
     def show(self, batch: Batch) -> Mapping[str, Tensor]:
         """Input, depth, what moves, and the frame before as it would be seen from the target."""
         poses = self.poses(batch)
-        disparities = self.disparities(batch.shown[:, 0])
+        disparities = self.network.disparities(batch.shown[:, 0])
         depth_m = 1 / disparities[0]
         warped = warp(batch.sources[:, 0], depth_m, poses[:, 0], batch.K, batch.K).image
         moving = self.compare(batch, disparities, poses, 0).moving

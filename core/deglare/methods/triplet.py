@@ -18,7 +18,6 @@ from deglare.losses.triplet import DETECTOR, TripletRule, TripletScale, triplet_
 from deglare.methods.method import Batch
 from deglare.methods.selfsup import SelfSup, SelfSupervised
 from deglare.networks.depth_network import DepthNetwork
-from deglare.networks.disparity import disparity_of
 
 Scales = list[Float[Tensor, "b n 1 _ _"]]
 """Disparities in 1/m of target and sources, in that order; finest scale first."""
@@ -97,13 +96,8 @@ class TripletMining(SelfSupervised):
 
 def frames_disparities(network: DepthNetwork, batch: Batch) -> Scales:
     """Of every frame of every triple, in one pass."""
-    found = disparities(network, batch.shown.flatten(0, 1))
+    found = network.disparities(batch.shown.flatten(0, 1))
     return [disparity.unflatten(0, (-1, batch.shown.shape[1])) for disparity in found]
-
-
-def disparities(network: DepthNetwork, images: Float[Tensor, "b 3 h w"]) -> list[Float[Tensor, "b 1 _ _"]]:
-    """At all scales, finest first, in 1/m."""
-    return [disparity_of(sigmoid.float(), network.recipe.depth_range) for sigmoid in network(images)]
 
 
 def mined_of(scales: Sequence[TripletScale], batch: Batch) -> Bool[Tensor, "b 1 h w"]:

@@ -19,7 +19,7 @@ from deglare.losses.reprojection import all_finite
 from deglare.losses.triplet import TripletRule, triplet_scales
 from deglare.methods.frozen import Frozen
 from deglare.methods.method import Batch, Trained, known_poses
-from deglare.methods.triplet import disparities, mined_of
+from deglare.methods.triplet import mined_of
 from deglare.networks.depth_network import DepthNetwork
 
 
@@ -68,7 +68,7 @@ class TripletStudent(Trained):
 
     def loss(self, batch: Batch, step: int) -> Mapping[str, Tensor]:
         """The mean difference of log depth over the scales."""
-        scales = disparities(self.network, batch.shown[:, 0])
+        scales = self.network.disparities(batch.shown[:, 0])
         mask = self.mask(batch, self.ours(batch, scales[0].detach()))
         label_m = self.label_m(batch, mask)
         with torch.autocast(label_m.device.type, enabled=False):
@@ -80,7 +80,7 @@ class TripletStudent(Trained):
         """What the student sees in target and sources, where the mask goes by that: only the target is learnt from."""
         if self.config.mask != "student":
             return None
-        sources = disparities(self.network, batch.shown[:, 1:].flatten(0, 1))[0]
+        sources = self.network.disparities(batch.shown[:, 1:].flatten(0, 1))[0]
         return torch.cat([target[:, None], sources.unflatten(0, (len(target), -1))], dim=1)
 
     @torch.no_grad()
@@ -104,7 +104,7 @@ class TripletStudent(Trained):
     @torch.no_grad()
     def show(self, batch: Batch) -> Mapping[str, Tensor]:
         """Input, depth, mask and label."""
-        finest = disparities(self.network, batch.shown[:, 0])[0]
+        finest = self.network.disparities(batch.shown[:, 0])[0]
         mask = self.mask(batch, self.ours(batch, finest))
         depth_m = 1 / upsampled(finest, (batch.target.shape[2], batch.target.shape[3]))
         return {"input": batch.shown[:, 0], "depth": depth_m, "mined": mask, "teachers": self.label_m(batch, mask)}

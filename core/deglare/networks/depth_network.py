@@ -10,7 +10,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from deglare.errors import RequestError
-from deglare.networks.disparity import INDOOR, MetricRange, depth_of
+from deglare.networks.disparity import INDOOR, MetricRange, depth_of, disparity_of
 
 MULTIPLE = 32
 """The sides of an image must be multiples of this: five halvings on the way in, five doublings on the way out."""
@@ -60,6 +60,10 @@ class DepthNetwork(nn.Module):
         """Sigmoid disparities at 1/1, 1/2, 1/4 and 1/8 of an image in [0, 1]; 1 is nearest."""
         require_multiples((int(rgb.shape[2]), int(rgb.shape[3])))  # traced, they are tensors
         return self.decoder(self.encoder((rgb - self.mean) / self.std))
+
+    def disparities(self, rgb: Float[Tensor, "b 3 h w"]) -> list[Float[Tensor, "b 1 _ _"]]:
+        """In 1/m and float32, at all scales, finest first."""
+        return [disparity_of(sigmoid.float(), self.recipe.depth_range) for sigmoid in self(rgb)]
 
     def depth_m(self, rgb: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "b 1 h w"]:
         """Z-depth in metres, at the size of the image."""
