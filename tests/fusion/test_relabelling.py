@@ -17,9 +17,19 @@ from deglare.data.opening import open_sequence
 from deglare.data.run_folder import LabelSource, RunFolder
 from deglare.errors import DataError, RequestError
 from deglare.fusion.labelling import label
-from deglare.fusion.relabelling import relabel
+from deglare.fusion.mining import MINE, MINED
+from deglare.fusion.relabelling import mine, relabel
 from deglare.fusion.settings import LabelSettings, MeshSettings
-from deglare.fusion.strategies import Blend, ByDifference, ByMask, ByUncertainty, ByViews, Predicted, Strategy
+from deglare.fusion.strategies import (
+    Blend,
+    ByDifference,
+    ByMask,
+    ByMaskAndUncertainty,
+    ByUncertainty,
+    ByViews,
+    Predicted,
+    Strategy,
+)
 from deglare.networks.disparity import MetricRange
 from deglare.types import DepthMap, Rgb
 
@@ -52,7 +62,16 @@ def everything(run: RunFolder) -> dict[str, bytes]:
 
 
 @pytest.mark.parametrize(
-    "strategy", [ByUncertainty(0.1), ByUncertainty(None, 0.9), Blend("both"), ByViews(), Predicted()]
+    "strategy",
+    [
+        ByUncertainty(0.1),
+        ByUncertainty(None, 0.9),
+        Blend("both"),
+        ByViews(),
+        ByMask(),
+        ByMaskAndUncertainty("intersection", 0.1),
+        Predicted(),
+    ],
 )
 @pytest.mark.parametrize("threads", [1, 3])
 def test_a_run_fused_again_is_the_run_that_was_labelled_so(make: Make, strategy: Strategy, threads: int) -> None:
@@ -192,3 +211,23 @@ def test_a_teacher_is_never_asked(make: Make, monkeypatch: pytest.MonkeyPatch) -
 
     monkeypatch.setattr(type(TEACHERS[0]), "predict", refuse)
     relabel(run, Blend())
+
+
+def test_mining_that_was_stopped_goes_on_with_the_frames_that_are_left_and_leaves_the_labels(make: Make) -> None:
+    run = make("run", ByDifference())
+    labels = {path: path.read_bytes() for layer in ("fused", "source") for path in (run.root / layer).iterdir()}
+
+    def stop(done: int, total: int) -> None:
+        if done == 3:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        mine(run, threads=1, progress=stop)
+    assert not run.manifest().stages[MINE].is_finished
+    before = {path: path.stat().st_mtime_ns for path in (run.root / MINED).iterdir()}
+    told: list[int] = []
+    found = mine(run, threads=1, progress=lambda done, total: told.append(done))
+    assert told == [3, 4, 5, 6] and len(before) == 3
+    assert before.items() <= {path: path.stat().st_mtime_ns for path in (run.root / MINED).iterdir()}.items()
+    assert found["reflective"].pixels == 6 * 64 * 96 and mine(run) == found
+    assert all(path.read_bytes() == content for path, content in labels.items())
