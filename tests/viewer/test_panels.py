@@ -17,7 +17,7 @@ from deglare.evaluation.runs import RunReport
 from deglare.inspection.run import InspectedRun
 from deglare.inspection.view import View
 from deglare_viewer.panels import Studio
-from deglare_viewer.panels.applying import wanted, written
+from deglare_viewer.panels.applying import mined, wanted, written
 from deglare_viewer.panels.inspect import shelf_of
 from deglare_viewer.panels.kept import listed, with_view, without_view
 from deglare_viewer.panels.measured import frames_table
@@ -58,7 +58,8 @@ def test_labels_are_written_and_the_version_changes(glare: Path, copy_of: Copy) 
     told: list[tuple[int, int]] = []
     asked = {"run": "glare", "strategy": "difference", "alpha": 0.1, "teacher": "deep"}
     entry, strategy = wanted(here, asked)
-    said = written(entry, strategy, lambda done, total: told.append((done, total)))
+    assert strategy is not None
+    said = written(entry, strategy, lambda stage: lambda done, total: told.append((done, total)))
     assert "12 frames" in said and "% predicted" in said and "% projected" in said
     run = here.table.run("glare")
     assert run.version != before and run.strategy == "difference" and told[-1] == (12, 12)
@@ -77,12 +78,38 @@ def test_writing_can_be_stopped_by_whoever_started_it_and_leaves_the_labels_as_t
             stops.stop("me")
 
     entry, strategy = wanted(here, {"run": "glare", "strategy": "projected"})
+    assert strategy is not None
     stops.stop("me")  # of work that is over: it does not stop the next
     with pytest.raises(StoppedError, match="it was stopped"):
-        written(entry, strategy, stops.watched("me", progress))
+        written(entry, strategy, lambda stage: stops.watched("me", progress))
     assert {path: path.read_bytes() for path in (before.root / "fused").iterdir()} == files
     assert here.table.run("glare").version == before.version or here.table.run("glare").strategy == before.strategy
-    assert "12 frames" in written(entry, strategy, stops.watched("me", lambda done, total: None))
+    assert "12 frames" in written(entry, strategy, lambda stage: stops.watched("me", lambda done, total: None))
+
+
+def test_reflections_are_mined_without_touching_the_labels(glare: Path, copy_of: Copy) -> None:
+    here = studio_of(copy_of(glare))
+    before = here.table.run("glare")
+    files = {path: path.read_bytes() for path in (before.root / "fused").iterdir()}
+    entry, strategy = wanted(here, {"kind": "mine", "run": "glare"})
+    told: list[str] = []
+    said = mined(entry, lambda stage: lambda done, total: told.append(stage))
+    run = here.table.run("glare")
+    assert strategy is None and "12 frames are mined" in said and "(recall)" in said
+    assert set(told) == {"mining reflections"}
+    assert run.has_mined and not before.has_mined and run.version != before.version
+    assert {path: path.read_bytes() for path in (run.root / "fused").iterdir()} == files
+
+
+def test_labels_by_a_mask_are_written_after_it_was_mined(glare: Path, copy_of: Copy) -> None:
+    here = studio_of(copy_of(glare))
+    entry, strategy = wanted(here, {"run": "glare", "strategy": "union", "alpha": 0.3})
+    assert strategy is not None
+    for stages in (["mining reflections", "writing labels"], ["writing labels"]):
+        told: list[str] = []
+        written(entry, strategy, lambda stage, told=told: told.append(stage) or (lambda done, total: None))
+        assert told == stages
+        assert here.table.run("glare").has_mined and here.table.run("glare").strategy == "union"
 
 
 @pytest.mark.parametrize(("seconds", "words"), [(0.2, "0 s"), (42, "42 s"), (89.6, "90 s"), (200, "3 min")])
@@ -139,6 +166,7 @@ def test_a_studio_that_is_read_only_writes_nothing(glare: Path) -> None:
     here = studio_of(glare, is_read_only=True)
     for attempt in (
         lambda: wanted(here, {"run": "glare", "strategy": "blend"}),
+        lambda: wanted(here, {"run": "glare", "kind": "mine"}),
         lambda: with_view(here, {"view": {"run": "glare", "frame": "003"}}),
         lambda: without_view(here, {"run": "glare", "id": "x"}),
     ):
