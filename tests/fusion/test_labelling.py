@@ -25,7 +25,8 @@ from deglare.evaluation.runs import RunReport, report_runs
 from deglare.fusion.labelling import Labelled, label
 from deglare.fusion.settings import LabelSettings, MeshSettings
 from deglare.fusion.strategies import Blend, ByDifference, ByUncertainty, ByViews
-from deglare.types import RelativeDepth, Rgb
+from deglare.geometry.mesh_files import read_mesh
+from deglare.types import DepthMap, RelativeDepth, Rgb
 
 EVERY_FRAME = LabelSettings(mesh=MeshSettings(every=1), strategy=ByUncertainty())
 
@@ -214,6 +215,28 @@ def test_large_frames_are_made_smaller_with_their_camera(tmp_path: Path) -> None
     sequence = read_run(done.run.root)
     assert sequence[0].camera == CAMERA and sequence[0].rgb().shape == (64, 96, 3)
     assert abs(report_runs({"wall": done.run}).layers["fused"].value("all", "bias")) < 0.03
+
+
+class Specked:
+    """Right on the wall, but for a speck that floats half a metre before the camera."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def predict(self, rgb: Rgb) -> DepthMap:
+        metres = np.full(rgb.shape[:2], WALL_M)
+        metres[20:32, 30:42] = 0.5
+        return DepthMap.of_positive(metres)
+
+
+def test_a_speck_of_one_view_stays_in_the_mesh_unless_scraps_are_left_out(wall: Path, tmp_path: Path) -> None:
+    mesh = MeshSettings(every=12, weights="none", tau=0.5)
+    for scraps_m2 in (0.0, 1.0):
+        settings = LabelSettings(mesh=replace(mesh, scraps_m2=scraps_m2), strategy=ByUncertainty())
+        done = label(open_sequence(wall), [Specked("one"), Specked("other")], tmp_path / f"{scraps_m2}", settings)
+        depth_m = read_mesh(done.run.mesh).vertices_m[:, 2]
+        assert np.any(np.abs(depth_m - 0.5) < 0.1) == (scraps_m2 == 0)
+        assert np.count_nonzero(np.abs(depth_m - WALL_M) < 0.05) > 1000
 
 
 def test_relative_depth_is_refused_until_it_is_aligned(wall: Path, tmp_path: Path) -> None:
