@@ -211,3 +211,13 @@ def test_salvage_writes_over_nothing_and_says_where_there_is_nothing(path: Path,
         salvage(empty, tmp_path / "mended.sqlite")
     with pytest.raises(LabelError, match="damaged, or no file of annotations"):
         Annotations(empty, frames())
+
+
+def test_a_file_that_cannot_be_made_leaves_no_folder_behind(path: Path) -> None:
+    with pytest.raises(LabelError):
+        Annotations(path.with_name("x" * 300), frames())
+    assert not path.parent.exists()
+    path.parent.mkdir()
+    with pytest.raises(LabelError):
+        Annotations(path.with_name("x" * 300), frames())
+    assert path.parent.is_dir()

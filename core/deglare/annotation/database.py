@@ -12,7 +12,7 @@ import shutil
 import sqlite3
 import tempfile
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -52,7 +52,21 @@ Row = tuple[int, str, str, str, str, int | None, str, float, str]
 
 
 def connect(path: Path, wait_s: float = WAIT_S) -> sqlite3.Connection:
-    """Open the file, make it if it is not there; a `LabelError` of one sentence where it cannot be used."""
+    """Open the file, make it if it is not there; a `LabelError` of one sentence where it cannot be used.
+
+    Where it cannot, no folder stays behind that was not there before.
+    """
+    is_new = not path.parent.exists()
+    try:
+        return _opened(path, wait_s)
+    except BaseException:
+        if is_new:
+            with suppress(OSError):  # it was not made, or others keep something in it by now
+                path.parent.rmdir()
+        raise
+
+
+def _opened(path: Path, wait_s: float) -> sqlite3.Connection:
     with told(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         connection = sqlite3.connect(path, timeout=wait_s, isolation_level=None, check_same_thread=False)
