@@ -14,10 +14,12 @@ from attacks import call, studio
 from deglare.errors import RequestError
 from deglare.evaluation.published import published
 from deglare.evaluation.runs import RunReport
+from deglare.experiments.sheets import HEADS, shipped_experiment
 from deglare.inspection.run import InspectedRun
 from deglare.inspection.view import View
 from deglare_viewer.panels import Studio
 from deglare_viewer.panels.applying import mined, wanted, written
+from deglare_viewer.panels.experiment import facts_of, sheet_json
 from deglare_viewer.panels.inspect import shelf_of
 from deglare_viewer.panels.kept import listed, with_view, without_view
 from deglare_viewer.panels.measured import frames_table
@@ -232,6 +234,20 @@ def test_a_run_without_a_report_says_so(glare: Path, copy_of: Copy) -> None:
     (run / "report.json").unlink()
     regions, rows, said, card = shown(studio_of(run), "glare", None)
     assert regions == [] and json.loads(rows)["rows"] == [] and "no report.json" in said and card == ""
+
+
+def test_the_experiment_that_ships_is_shown_as_it_was_recorded() -> None:
+    recorded = shipped_experiment()
+    assert recorded is not None
+    for lines in recorded.sheets().values():
+        table = json.loads(sheet_json(lines))
+        titles = [column["title"] for column in table["columns"]]
+        assert titles[:2] == ["network", "trained by"] and len(titles) == 2 + len(HEADS)
+        for line, row in zip(lines, table["rows"], strict=True):
+            assert row[:2] == [line.network, line.title]
+            means = [None if cell is None else cell.mean for cell in line.cells]
+            assert [None if cell is None else cell[0] for cell in row[2:]] == means
+    assert "deglare bench distill3d" in facts_of(recorded) and "**no**" in facts_of(recorded)
 
 
 def test_the_papers_numbers_and_the_model_cards_are_there() -> None:

@@ -24,7 +24,7 @@ def build_experiment() -> None:
         names = list(sheets)
         which = gr.Dropdown(names, value=names[0], show_label=False, container=False, elem_id="dg-sheet")
         table = own_element("attachTable", "dg-table", sheet_json(sheets[names[0]]), elem_id="dg-experiment")
-        gr.Markdown(told(recorded), elem_classes="dg-quiet", elem_id="dg-experiment-facts")
+        gr.Markdown(facts_of(recorded), elem_classes="dg-quiet", elem_id="dg-experiment-facts")
         quietly: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
         which.input(lambda name: sheet_json(sheets.get(name, [])), [which], [table], **quietly)
 
@@ -45,7 +45,7 @@ def with_interval(record: Record | None) -> Cell:
     return record.mean, f"{interval}{record.scenes} scenes, {record.seeds} seed(s){paper}"
 
 
-def told(recorded: Recorded) -> str:
+def facts_of(recorded: Recorded) -> str:
     """The claims with their verdicts, and the facts."""
     claims = [f"- **{claim['verdict']}** ({claim['split']}): {claim['text']}" for claim in recorded.claims]
     facts = [f"- {name}: {text}" for name, text in recorded.facts.items()]
