@@ -212,6 +212,38 @@ def test_a_double_click_fills_the_grid_with_one_pane_and_pins_nothing(here: Visi
     here.press("8").until("state.alone === ''")
 
 
+def test_where_nothing_is_mined_there_is_no_pane_and_it_is_said_how_to_get_one(here: Visit) -> None:
+    assert [one for one in (*PANES, "mined") if here.page.locator(f"[data-pane={one}]").is_visible()] == list(PANES)
+    here.press("9")
+    assert here.ask("state.alone") == ""
+    for strategy in ("mask", "union", "intersection"):
+        option = here.page.locator(f".fuse option[value={strategy}]")
+        assert option.is_disabled() and "nothing mined yet" in option.inner_text()
+        assert "mine reflections" in (option.get_attribute("title") or "")
+    here.set({"strategy": "mask"})
+    assert here.ask("state.strategy") == "labelled"
+    here.page.locator(".top .message", has_text="deglare label with --mine").wait_for()
+    here.page.get_by_role("button", name="mine reflections").click()
+    (event,) = here.events("mine")
+    assert event == {"kind": "mine", "run": "glare"}
+
+
+def test_what_is_mined_has_a_pane_beside_the_uncertainty(visit: Opens, random_folder: Path) -> None:
+    here, layers = visit(random_folder, frame="000", strategy="mask"), InspectedRun.open(random_folder).layers("000")
+    unsure, mined = (here.page.locator(f"[data-pane={pane}]").bounding_box() for pane in ("uncertainty", "mined"))
+    assert unsure is not None and mined is not None
+    assert mined["y"] == unsure["y"] and 0 < mined["x"] - unsure["x"] - unsure["width"] < 8
+    assert not here.page.get_by_role("button", name="mine reflections").is_visible()
+    assert layers.mined is not None
+    wanted = layers.mined & layers.predicted.valid & (layers.projected_mm >= 100) & (layers.projected_mm <= 10_000)
+    for y, x in np.random.default_rng(4).integers(0, (48, 64), (30, 2)).tolist():
+        assert here.value("mined", x, y) == layers.mined[y, x]
+        if layers.predicted.valid[y, x]:
+            assert (here.value("source", x, y) == 2) == wanted[y, x]
+    here.press("9").until("state.alone === 'mined'")
+    here.page.locator("[data-pane=rgb]").wait_for(state="hidden")
+
+
 def test_a_border_pulled_aside_swipes_one_pane_over_the_other(here: Visit, glare_folder: Path) -> None:
     x, y = 90, 32
     own = here.pixel("rgb", x, y)

@@ -3,7 +3,7 @@
  */
 
 import {REFLECTIVE, SOURCES, css} from './colours.js';
-import {button, chooser, h, isNumber, percent, setText} from './dom.js';
+import {button, chooser, h, isNumber, metres, percent, setText} from './dom.js';
 import {LABELLED, STRATEGIES, liveStrategies, waitingStrategies} from './fuse.js';
 import {NOT_MINED} from './view.js';
 
@@ -153,9 +153,9 @@ function createNumbers(studio) {
       ...number(name, colour, `Abs Rel of this frame, ${name} pixels: predicted, then fused`),
     }));
   const finders = [
-    ['mined', 'mined', css(REFLECTIVE, 0.6)],
-    ['rule', 'rule', css(SOURCES[2].colour)],
-  ].map(([name, key, colour]) => ({name, key, ...number(name, colour, '', 'number finds')}));
+    ['mined', css(REFLECTIVE, 0.6)],
+    ['rule', css(SOURCES[2].colour)],
+  ].map(([name, colour]) => ({key: name, ...number(name, colour, '', 'number finds')}));
   const heading = h('span', {class: 'heading found'}, 'precision / recall');
   element.append(
     ...shares.map((one) => one.element),
@@ -167,10 +167,10 @@ function createNumbers(studio) {
 
   /** Precision and recall: of a mask that is empty there is none. */
   function tellFound({found}) {
-    for (const {name, key, before, after, element: one} of finders) {
+    for (const {key, before, after, element: one} of finders) {
       const {precision, recall} = found?.[key] ?? {precision: NaN, recall: NaN};
       one.hidden = !isNumber(precision);
-      one.title = foundTitle(name, key, manifest.detected?.mined);
+      one.title = foundTitle(key, found?.chance, manifest.detected ?? {});
       setText(before, percent(precision));
       setText(after, percent(recall));
     }
@@ -202,14 +202,17 @@ function createNumbers(studio) {
 }
 
 /** What two shares say, and what they are over the whole run where that was counted. */
-function foundTitle(name, key, overRun) {
+function foundTitle(key, chance, {mined, uncertainty}) {
   const what = key === 'mined' ? 'what triplet mining marks' : 'pixels that take projected depth';
   const here =
-    `Of ${what} in this frame: the share that is reflective (precision), ` +
+    `Of ${what} in this frame: the share that is reflective (precision; ${percent(chance)} by chance), ` +
     'then the share of what is reflective that it has (recall)';
-  if (key !== 'mined' || !overRun) return here;
-  const {precision, recall, coverage} = overRun.reflective;
-  return `${here}. Over the run ${percent(precision)} and ${percent(recall)}; it marks ${percent(coverage)} of all pixels`;
+  const over = key === 'mined' ? mined : uncertainty;
+  if (!over) return here;
+  const {precision, recall, coverage} = over.reflective;
+  const whose = key === 'mined' ? 'It' : `Uncertainty from ${metres(over.alpha_m)}, as labelled,`;
+  const shares = `${percent(coverage)} of all pixels, with ${percent(precision)} and ${percent(recall)}`;
+  return `${here}. ${whose} marks ${shares} over ${over.frames} frames.`;
 }
 
 /** A name with its colour, and room for one number or two. */

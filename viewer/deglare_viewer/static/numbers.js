@@ -13,8 +13,9 @@ export const REGIONS = ['all', 'reflective', 'highlight'];
  * @typedef {{precision: number, recall: number}} Found shares of a mask that are reflective, and of what is reflective
  *   that are in the mask; NaN without pixels
  * @typedef {{taken: number, mixed: number, dropped: number, regions: ?Object<string, Region>,
- *   found: ?Object<string, Found>}} FrameNumbers shares of all pixels by source, errors by region where there is truth,
- *   and how well masks find what is reflective where that is known
+ *   found: ?{rule: Found, mined: Found, chance: number}}} FrameNumbers shares of all pixels by source, errors by region
+ *   where there is truth, and how well masks find what is reflective where that is known; chance is the precision of
+ *   pixels drawn at random
  */
 
 /**
@@ -52,7 +53,7 @@ function foundBy({regions, mined}, source) {
     }
   }
   const shares = ({found, both}) => ({precision: both / found, recall: both / reflective});
-  return {rule: shares(count.rule), mined: shares(count.mined)};
+  return {rule: shares(count.rule), mined: shares(count.mined), chance: reflective / regions.length};
 }
 
 /** A highlight is reflective too, and everything is in `all`. */
