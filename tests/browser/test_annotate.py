@@ -11,9 +11,12 @@ import numpy as np
 import pytest
 from marking import DESK, Marker, Mortal, marking_app
 
-from deglare.annotation import open_annotations, stroke
+from deglare.annotation import MESH, KnownMesh, open_annotations, stroke
 from deglare.annotation.actions import points_of, radius_of
 from deglare.annotation.rasters import brush, polygon
+from deglare.data.run_folder import RunFolder
+from deglare.geometry.mesh_files import read_mesh
+from deglare.geometry.raycasting import RayCaster
 from deglare_viewer.app import Options, make_app
 from deglare_viewer.sessions import RunTable
 
@@ -22,6 +25,45 @@ if TYPE_CHECKING:
 
 SIZE_HW = (64, 96)
 STROKES = 60
+
+BRUSH_ON_A_BOARD = """async () => {
+  const {createMeshView} = await import('/studio/static/mesh_view.js');
+  const {createBeat} = await import('/studio/static/store.js');
+  const {seenFaces} = await import('/studio/static/mesh_brush.js');
+  const [positions, faces] = [[], []];
+  function square(cells, half, z) {
+    const first = positions.length / 3;
+    const at = (i) => (2 * i / cells - 1) * half;
+    for (let i = 0; i <= cells; i++) for (let j = 0; j <= cells; j++) positions.push(at(i), at(j), z);
+    for (let i = 0; i < cells; i++) for (let j = 0; j < cells; j++) {
+      const [a, d] = [first + i * (cells + 1) + j, first + (i + 1) * (cells + 1) + j];
+      faces.push(a, a + 1, d + 1, a, d + 1, d);
+    }
+  }
+  square(20, 0.5, 2);
+  square(60, 3, 4);
+  const canvas = document.body.appendChild(document.createElement('canvas'));
+  Object.assign(canvas.style, {width: '400px', height: '300px', display: 'block'});
+  const {signal} = new AbortController();
+  const poses = [[1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1]];
+  const manifest = {poses, camera: {fx: 200, fy: 200, cx: 199.5, cy: 149.5}, size_hw: [300, 400]};
+  const host = {frame: () => 0, ahead: () => 2, restored: () => {}, moved: () => {}};
+  const view = createMeshView(canvas, {manifest, beat: createBeat(signal), signal}, host);
+  const arrays = {
+    positions: Float32Array.from(positions), faces: Uint32Array.from(faces),
+    normals: new Int8Array(positions.length), colours: new Uint8Array(positions.length).fill(128),
+  };
+  view.load(arrays, true);
+  const painted = new Set();
+  seenFaces(arrays, view.sight()).under([0, 150], [400, 150], 4, (face) => painted.add(face));
+  const middles = [];
+  for (let i = 0; i < faces.length; i += 3) {
+    const mean = (axis) => [0, 1, 2].reduce((sum, k) => sum + positions[3 * faces[i + k] + axis], 0) / 3;
+    middles.push([0, 1, 2].map(mean));
+  }
+  return {painted: [...painted], middles};
+}"""
+"""A board before a wall, both of small triangles, and a brush that goes along the middle row of the picture."""
 
 
 @pytest.fixture
@@ -62,9 +104,8 @@ def test_a_stroke_is_there_after_a_reload_and_is_undone_and_redone(here: Marker)
     assert here.pixels() == painted + 400 and here.ask("desk.picture.mask()[50 * 96 + 80]") == 2
     frame = here.frame
     here.open()
-    here.until(f"desk.frames.get('{frame}')?.state")
-    here.page.evaluate(f"{DESK}.acts.go('{frame}')")
-    assert here.pixels() == painted + 400
+    here.page.evaluate(f"{DESK}.acts.go('{frame}')")  # it is in no queue any more
+    here.until(f"desk.frames.get('{frame}')?.state && desk.picture.mask().filter(Boolean).length === {painted + 400}")
     here.key("Control+z").saved().until(f"desk.picture.mask().filter(Boolean).length === {painted}")
     here.key("Control+z").until("!desk.picture.mask().some(Boolean)")
     here.key("Control+Shift+z").key("Control+Shift+z").saved()
@@ -196,3 +237,79 @@ def test_the_tab_stands_in_the_studio_and_fits_its_window(page: Page, serve: Cal
     page.keyboard.press("2")
     page.locator(".saved.good", has_text="saved").wait_for()
     assert page.locator(".dg-mount").count() and "deglare.annotator" in page.evaluate("Object.keys(localStorage)")
+
+
+def on_mesh(here: Marker, *places: tuple[float, float], button: Any = "left") -> None:
+    """A line over the mesh, through shares of its canvas."""
+    box = here.page.locator(".dg-annotate canvas.mesh").bounding_box()
+    assert box is not None
+    at = [(box["x"] + box["width"] * x, box["y"] + box["height"] * y) for x, y in places]
+    here.page.mouse.move(*at[0])
+    here.page.mouse.down(button=button)
+    for one in at[1:]:
+        here.page.mouse.move(*one, steps=5)
+    here.page.mouse.up(button=button)
+
+
+def test_the_mesh_is_painted_on_undone_kept_and_carried_to_the_frames_that_see_it(here: Marker, run: Path) -> None:
+    here.key("m").until("desk.mesh.isReady()")
+    on_mesh(here, (0.4, 0.4), (0.6, 0.45))
+    here.saved()
+    painted = here.ask("desk.mesh.count()")
+    assert painted > 5
+    here.key("9")
+    on_mesh(here, (0.45, 0.6), (0.55, 0.6))
+    here.saved()
+    both = here.ask("desk.mesh.count()")
+    assert both > painted
+    here.key("Control+z").saved().until(f"desk.mesh.count() === {painted}")
+    here.key("Control+Shift+z").saved().until(f"desk.mesh.count() === {both}")
+    on_mesh(here, (0.5, 0.5), (0.7, 0.4), button="right")
+    assert here.ask("desk.mesh.view().follows()") is False and here.ask("desk.mesh.count()") == both
+    here.open()
+    here.key("m").until(f"desk.mesh.isReady() && desk.mesh.count() === {both}")
+    here.key("c").until("desk.now.waiting.size > 3").saved()
+    here.key("w").until("!desk.mesh.isOpen() && desk.frames.get(desk.now.frame)?.proposals.length === 1")
+    mesh = read_mesh(RunFolder(run).mesh)
+    with open_annotations(run, read_only=True, mesh=lambda: KnownMesh.of(mesh)) as kept:
+        marks = kept.state("ann", MESH).surfaces[0]
+        assert np.count_nonzero(marks) == both and set(np.unique(marks)) == {0, 1, 5}
+        caster, manifest = RayCaster(mesh, threads=1), RunFolder(run).manifest()
+        for frame in kept.waiting("ann"):
+            pose = manifest.poses[frame]
+            assert pose is not None
+            triangles = caster.hit(manifest.camera, pose).triangles
+            seen = np.where(triangles >= 0, marks[triangles], 0)
+            assert np.mean(kept.state("ann", frame).proposals[0].surfaces == seen) > 0.999  # pinholes are closed
+
+
+def test_only_faces_that_are_seen_are_painted(here: Marker) -> None:
+    found = here.page.evaluate(BRUSH_ON_A_BOARD)
+    x, y, z = np.array(found["middles"]).T
+    assert set(np.round(z, 3)) == {2.0, 4.0} and set(found["painted"]) <= set(range(len(x)))
+    painted = np.isin(np.arange(len(x)), found["painted"])
+    board = z < 3
+    near = (np.abs(x / z) < 0.55) & (np.abs(y / z) < 0.02)  # the brush goes along the middle row
+    hidden = ~board & (np.abs(x / z) < 0.24) & (np.abs(y / z) < 0.24)
+    assert painted[board & near & (np.abs(x) < 0.45)].all() and not painted[hidden].any()
+    assert painted[~board & near & (np.abs(x / z) > 0.28) & (np.abs(x / z) < 0.5)].all()
+
+
+def test_a_stroke_over_a_proposal_mends_it_and_one_undo_opens_it_again(here: Marker, run: Path) -> None:
+    here.paint((30, 20), (60, 40)).saved()
+    origin = here.frame
+    here.key("c").until("desk.now.waiting.size > 3")
+    here.key("w").until(f"desk.now.frame !== '{origin}' && desk.frames.get(desk.now.frame)?.proposals.length === 1")
+    frame, offered = here.frame, here.ask("desk.frames.get(desk.now.frame).proposals[0].mask.filter(Boolean).length")
+    here.key("e").paint((44, 28), (46, 34))
+    here.paint((20, 50), (24, 50))  # the next stroke, perhaps before the first is answered, is a stroke
+    here.saved().until("desk.frames.get(desk.now.frame).proposals.length === 0")
+    left = here.pixels()
+    assert 0 < left < offered and not here.ask(f"desk.now.waiting.has('{frame}')")
+    with open_annotations(run, read_only=True) as kept:
+        state = kept.state("ann", frame)
+        assert np.count_nonzero(state.surfaces) == left and state.by_hand.any() and not state.proposals
+        assert [one.action.kind for one in kept.log("ann", frame)] == ["propose", "mend", "erase"]
+    here.key("Control+z").key("Control+z").saved()
+    here.until("desk.frames.get(desk.now.frame).proposals.length === 1")
+    assert here.frame == frame and here.pixels() == 0

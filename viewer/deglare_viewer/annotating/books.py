@@ -17,11 +17,35 @@ from weakref import finalize
 from deglare.errors import DeglareError, LabelError, RequestError
 
 if TYPE_CHECKING:
-    from deglare.annotation import Annotations
+    from deglare.annotation import Annotations, KnownMesh
+    from deglare.geometry.mesh import Mesh
+    from deglare.geometry.raycasting import RayCaster
     from deglare.inspection.run import InspectedRun
     from deglare_viewer.sessions import RunTable
 
 ONLY_SHOWN = "this studio only shows annotations: start it without --read-only to change them"
+
+
+@dataclass(frozen=True)
+class Surface:
+    """The mesh of a run as the page has it, with few enough triangles to be shown."""
+
+    mesh: Mesh
+    caster: RayCaster
+    known: KnownMesh
+
+    @classmethod
+    def of(cls, run: InspectedRun) -> Surface:
+        """It takes a moment where the mesh is large."""
+        from deglare.annotation import KnownMesh
+        from deglare.geometry.raycasting import RayCaster
+        from deglare.inspection.simplifying import simplified
+        from deglare.inspection.surfaces import MOST_FACES
+
+        full = run.mesh()
+        shown = simplified(full, MOST_FACES)
+        caster = run.projector() if shown is full else RayCaster(shown, threads=1)
+        return cls(shown, caster, KnownMesh.of(shown))
 
 
 @dataclass
@@ -37,6 +61,7 @@ class Book:
     _blank: Annotations | None = None
     _refusal: str | None = None
     """Why the one of the run could not be opened for writing."""
+    _surface: Surface | None = None
 
     def to_look(self) -> Annotations:
         """What is there."""
@@ -54,6 +79,12 @@ class Book:
                 self._kept = self._open(read_only=False)
                 self._refusal = None
             return self._kept
+
+    def surface(self) -> Surface:
+        """What is painted on in 3D."""
+        with self._lock:
+            self._surface = self._surface or Surface.of(self.run)
+            return self._surface
 
     @property
     def refusal(self) -> str | None:
@@ -84,13 +115,13 @@ class Book:
     def _open(self, *, read_only: bool) -> Annotations:
         from deglare.annotation import open_annotations
 
-        return open_annotations(self.run.root, read_only=read_only)
+        return open_annotations(self.run.root, read_only=read_only, mesh=lambda: self.surface().known)
 
     def _empty(self) -> Annotations:
         from deglare.annotation import open_annotations
 
         if self._blank is None:
-            self._blank = open_annotations(self.run.root, path=self.blank_path)
+            self._blank = open_annotations(self.run.root, path=self.blank_path, mesh=lambda: self.surface().known)
         return self._blank
 
 

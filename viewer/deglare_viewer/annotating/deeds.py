@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from deglare.annotation import Annotations
     from deglare.annotation.actions import Action
     from deglare.inspection.run import InspectedRun
+    from deglare_viewer.annotating.books import Book
 
 Kind = TypeVar("Kind")
 
@@ -25,8 +26,13 @@ class Asked:
     """One thing that somebody asked for."""
 
     annotations: Annotations
-    run: InspectedRun
+    book: Book
     fields: dict[str, Any]
+
+    @property
+    def run(self) -> InspectedRun:
+        """Whose frames these are."""
+        return self.book.run
 
     @property
     def annotator(self) -> str:
@@ -81,6 +87,21 @@ def stroke(asked: Asked) -> str:
     return _once(asked, checked(asked.fields.get("stroke")))
 
 
+def correct(asked: Asked) -> str:
+    """Take a proposal as a stroke mends it; where it was decided on meanwhile, the stroke counts all the same."""
+    from deglare.annotation import stroke as checked
+    from deglare.annotation.actions import mending
+
+    drawn, proposal = checked(asked.fields.get("stroke")), asked.get("proposal", int)
+    if asked.fields.get("again") is True and _is_there(asked, mending(drawn, proposal)):
+        return asked.frame
+    state = asked.annotations.state(asked.annotator, asked.frame)
+    if proposal not in [one.seq for one in state.proposals]:
+        return _once(asked, drawn)
+    asked.annotations.mend(asked.annotator, asked.frame, proposal, drawn)
+    return asked.frame
+
+
 def _once(asked: Asked, action: Action) -> str:
     """Do it. What is sent again because no answer came is written once.
 
@@ -133,12 +154,16 @@ def accept_all(asked: Asked) -> str:
 
 
 def carry(asked: Asked) -> str:
-    """Carry the masks of a frame to every frame that sees the surface."""
-    from deglare.annotation import carry_frame
+    """Carry the masks of a frame, or what is marked on the mesh, to every frame that sees the surface."""
+    from deglare.annotation import MESH, carry_frame, carry_mesh
 
     state = asked.annotations.state(asked.annotator, asked.frame)
     if not state.surfaces.any():
-        raise RequestError("nothing is marked in this frame: paint the surface first, then carry it")
+        raise RequestError("nothing is marked here: paint the surface first, then carry it")
+    if asked.frame == MESH:
+        surface = asked.book.surface()
+        carry_mesh(asked.annotations, asked.annotator, asked.run.folder, surface.mesh, surface.caster)
+        return MESH
     carry_frame(asked.annotations, asked.annotator, asked.run.folder, asked.frame)
     return asked.frame
 
@@ -189,6 +214,7 @@ def settle(asked: Asked) -> str:
 
 
 DEEDS: dict[str, Callable[[Asked], str]] = {
-    one.__name__: one for one in (tag, stroke, undo, redo, accept, reject, accept_all, carry, start, exclude, settle)
+    one.__name__: one
+    for one in (tag, stroke, correct, undo, redo, accept, reject, accept_all, carry, start, exclude, settle)
 }
 """Each gives the frame that it was about."""

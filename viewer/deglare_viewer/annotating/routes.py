@@ -147,7 +147,7 @@ class AnnotationRoutes:
     def _done(self, run: str, kind: str, fields: dict[str, Any]) -> dict[str, Any]:
         book = self.books.book(run)
         annotations = book.to_write()
-        asked = Asked(annotations, book.run, fields)
+        asked = Asked(annotations, book, fields)
         frame = DEEDS[kind](asked)
         return state_json(frame, annotations.state(asked.annotator, frame))
 

@@ -41,7 +41,7 @@ def runs_of(mask: np.ndarray) -> str | None:
 
 def overview_json(book: Book, annotations: Annotations, annotator: str) -> dict[str, Any]:
     """What the page knows of a run before it asks for a frame. Others' tags are not in it: a second pass is blind."""
-    from deglare.annotation import SETTLED, SURFACE_CODES, TAGS
+    from deglare.annotation import MESH, SETTLED, SURFACE_CODES, TAGS
 
     run = book.run
     return {
@@ -58,5 +58,6 @@ def overview_json(book: Book, annotations: Annotations, annotator: str) -> dict[
         "settled": sorted(annotations.looked_at(SETTLED)),
         "lost": sum(annotations.lost().values()),
         "has_truth": run.has_truth,
+        "mesh": MESH if run.folder.mesh.is_file() else None,
         "refusal": book.refusal,
     }

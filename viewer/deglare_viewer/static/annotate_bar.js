@@ -5,8 +5,11 @@
 import {h} from './dom.js';
 import {SURFACES, TAGS, TOOLS} from './annotate_look.js';
 
-/** @param {{tag: Function, choose: Function, size: Function, undo: Function, redo: Function, help: Function}} acts */
-export function createBar(acts) {
+/**
+ * @param {{tag: Function, choose: Function, size: Function, undo: Function, redo: Function, mesh: Function,
+ *   help: Function}} acts @param {boolean} hasMesh
+ */
+export function createBar(acts, hasMesh) {
   const group = (name, ...buttons) => h('div', {class: 'group', role: 'group', 'aria-label': name}, ...buttons);
   const key = (text) => h('kbd', {}, text);
   const make = (title, press, ...content) => h('button', {type: 'button', title, onclick: press}, ...content);
@@ -29,6 +32,8 @@ export function createBar(acts) {
   const redo = make('redo (Ctrl-Shift-Z)', acts.redo, '↷');
   const smaller = make('smaller brush ([)', () => acts.size(-1), '−');
   const larger = make('larger brush (])', () => acts.size(1), '+');
+  const mesh = make('paint on the mesh (m)', acts.mesh, key('m'), '3D');
+  mesh.hidden = !hasMesh;
   const whole = make('whole picture (0)', acts.whole, '⤢');
   const help = make('keys (?)', acts.help, '?');
   const saved = h('p', {class: 'saved', role: 'status'});
@@ -40,7 +45,7 @@ export function createBar(acts) {
     group('surfaces', ...surfaces.map(([, one]) => one)),
     group('brush', smaller, size, larger),
     group('steps', undo, redo),
-    group('view', whole, help),
+    group('view', mesh, whole, help),
     saved,
   );
   const press = (pairs, now) => pairs.forEach(([name, one]) => one.setAttribute('aria-pressed', String(name === now)));
@@ -48,13 +53,14 @@ export function createBar(acts) {
   return {
     element,
     saved,
-    /** @param {{tag: ?string, tool: string, surface: string, radius: number, may: boolean}} now */
+    /** @param {{tag: ?string, tool: string, surface: string, radius: number, may: boolean, isMesh: boolean}} now */
     update(now) {
       press(tags, now.tag);
       press(tools, now.tool);
       press(surfaces, now.surface);
       size.textContent = `${now.radius} px`;
-      for (const one of element.querySelectorAll('button')) one.disabled = !now.may && one !== whole && one !== help;
+      mesh.setAttribute('aria-pressed', String(now.isMesh));
+      for (const one of element.querySelectorAll('button')) one.disabled = !now.may && ![mesh, whole, help].includes(one);
     },
   };
 }

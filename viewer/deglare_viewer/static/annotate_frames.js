@@ -73,6 +73,11 @@ export function createFrames(routes, version, codes, arrived) {
       fetchPicture(frame, one);
       fetchState(frame, who);
     },
+    /** Have marks that have no picture: those on the mesh. */
+    wantMarks(name) {
+      entry(name);
+      fetchState(name, who);
+    },
     /** Have some frames soon. @param {string[]} frames */
     ahead(frames) {
       for (const frame of frames) {

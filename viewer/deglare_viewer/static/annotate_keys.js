@@ -23,15 +23,17 @@ const KEYS = [
   ['u', 'propose what the teachers are unsure of'],
   ['t', 'show truth that is suspect'],
   ['h', 'hold: the bare picture'],
-  ['0', 'whole picture'],
+  ['m', 'the mesh, to be painted on, and back'],
+  ['0', 'whole picture, whole mesh'],
   ['esc', 'take back: polygon, dialog'],
 ];
 
 const HANDS = [
-  ['drag', 'paint or erase'],
+  ['drag', 'paint or erase; over a proposal: take it as it is mended'],
   ['click', 'a corner of a polygon; on the first one, twice, or enter: closed'],
   ['wheel', 'zoom to the pointer'],
   ['space drag', 'move the picture; also with the middle or right button'],
+  ['on the mesh', 'drag paints; the right button turns, with shift moves; the wheel comes nearer'],
   ['strip', 'click: that frame'],
 ];
 
@@ -50,6 +52,7 @@ export function attachKeys(element, acts, isOpen, signal) {
     w: () => acts.waiting(),
     u: () => acts.start(),
     t: () => acts.suspects(),
+    m: () => acts.mesh(),
     h: () => acts.hide(true),
     0: () => acts.whole(),
     ' ': () => acts.space(),

@@ -33,7 +33,11 @@ export function createPicture(canvas, {now, frames, saving, overview}, signal) {
   function marked() {
     const known = frames.get(now.frame);
     const mask = known?.base ? known.base.slice() : new Uint8Array(size[0] * size[1]);
-    for (const stroke of saving.strokes(now.name, now.frame)) applyStroke(mask, size, stroke, codeOf(stroke));
+    for (const {stroke, proposal} of saving.strokes(now.name, now.frame)) {
+      const taken = known?.proposals.find(({seq}) => seq === proposal);
+      taken?.mask.forEach((code, i) => code && (mask[i] = code));
+      applyStroke(mask, size, stroke, codeOf(stroke));
+    }
     return mask;
   }
 
@@ -41,9 +45,11 @@ export function createPicture(canvas, {now, frames, saving, overview}, signal) {
     const known = frames.get(now.frame);
     if (now.isHidden) return [];
     const found = [{mask: shown, rgba: rgba(FILL), border: isOutlined ? outline : null, colour: '#ffffff'}];
-    for (const one of known?.proposals ?? []) {
+    const mended = saving.mended(now.name, now.frame);
+    const open = (known?.proposals ?? []).filter(({seq}) => !mended.has(seq));
+    for (const one of open) {
       one.border ??= borderOf(one.mask, size);
-      const isChosen = one.seq === (now.chosen ?? known.proposals[0].seq);
+      const isChosen = one.seq === (now.chosen ?? open[0].seq);
       found.push({mask: one.mask, rgba: rgba(isChosen ? FAINT : 20), border: one.border, colour: PROPOSED, dashed: true});
     }
     if (known?.excluded) {

@@ -10,9 +10,11 @@ export const rounded = (value) => Math.round(value * STEPS) / STEPS;
 
 /**
  * @param {Uint8Array} mask is changed @param {[number, number]} size height and width
- * @param {{kind: string, points: number[][], radius?: number, surface?: ?string}} stroke @param {number} code left behind
+ * @param {{kind: string, points?: number[][], radius?: number, surface?: ?string, runs?: string}} stroke
+ * @param {number} code left behind
  */
-export function applyStroke(mask, size, {kind, points, radius}, code) {
+export function applyStroke(mask, size, {kind, points, radius, runs}, code) {
+  if (kind === 'faces') return eachPixel(runs, size, (at) => (mask[at] = code));
   const steps = points.map(([x, y]) => [Math.round(x * STEPS), Math.round(y * STEPS)]);
   if (kind === 'polygon') return fillPolygon(mask, size, steps, code);
   const r = Math.max(1, Math.round(radius * STEPS));
@@ -88,6 +90,29 @@ function eachPixel(text, [h, w], each) {
     counts.push(value);
     at += value;
   }
+}
+
+/** Packed runs of a mask of one row. @param {Uint8Array} mask @returns {string} */
+export function packedRuns(mask) {
+  const counts = [];
+  for (let at = 0, isInside = false; at < mask.length; isInside = !isInside) {
+    let to = at;
+    while (to < mask.length && Boolean(mask[to]) === isInside) to++;
+    counts.push(to - at);
+    at = to;
+  }
+  const letters = [];
+  counts.forEach((count, i) => {
+    let left = i > 2 ? count - counts[i - 2] : count;
+    let isOver = false;
+    while (!isOver) {
+      const piece = left & 31;
+      left >>= 5;
+      isOver = piece & 16 ? left === -1 : left === 0;
+      letters.push(String.fromCharCode((isOver ? piece : piece | 32) + 48));
+    }
+  });
+  return letters.join('');
 }
 
 /** @param {?string} runs @param {[number, number]} size @returns {?Uint8Array} ones inside; null where there are none */

@@ -9,7 +9,7 @@ import {createKept} from './annotate_kept.js';
 const AGAIN_MS = 2500;
 
 /** Deeds that are somebody's work: they are kept until they are saved, or dropped by hand. */
-const WORK = ['stroke', 'tag'];
+const WORK = ['stroke', 'correct', 'tag'];
 
 /**
  * @param {string} run @param {ReturnType<typeof import('./annotate_asking.js').routesOf>} routes
@@ -80,11 +80,11 @@ export function createSaving(run, routes, told) {
       keep();
       send();
     },
-    /** Strokes of a frame that are not saved yet, in order. */
-    strokes: (annotator, frame) =>
-      items
-        .filter((item) => item.do === 'stroke' && item.frame === frame && item.annotator === annotator)
-        .map((item) => item.stroke),
+    /** Strokes of a frame that are not saved yet, in order; some of them mend a proposal. @returns {Object[]} items */
+    strokes: (annotator, frame) => items.filter((item) => item.stroke && item.frame === frame && item.annotator === annotator),
+    /** Numbers of the proposals that they mend. */
+    mended: (annotator, frame) =>
+      new Set(items.filter((item) => item.do === 'correct' && item.frame === frame && item.annotator === annotator).map(({proposal}) => proposal)),
     tags: (annotator) => items.filter((item) => item.do === 'tag' && item.annotator === annotator),
     standing: () => ({waiting: items.length, first: items[0] ?? null, fault, saved, isKept}),
     close() {

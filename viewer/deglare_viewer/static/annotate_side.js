@@ -6,11 +6,8 @@ import {h, percent, setText} from './dom.js';
 import {createFiles} from './annotate_files.js';
 import {SETTLED} from './annotate_look.js';
 
-/**
- * @param {{now: Object, run: string, overview: Object, routes: Object, frames: Object, isReadOnly: boolean}} desk
- * @param {Object} acts
- */
-export function createSide({now, overview, routes, frames, isReadOnly}, acts) {
+/** @param {import('./annotate_desk.js').Desk} desk @param {Object} acts */
+export function createSide({now, overview, routes, frames, mesh, isReadOnly}, acts) {
   const act = (text, title, press, key) =>
     h('button', {type: 'button', title: key ? `${title} (${key})` : title, onclick: press}, key && h('kbd', {}, key), text);
   const who = h('div', {class: 'row'});
@@ -23,6 +20,7 @@ export function createSide({now, overview, routes, frames, isReadOnly}, acts) {
   const truth = h('div', {class: 'acts'});
   const files = createFiles({now, routes, isReadOnly}, acts);
   const carry = act('carry to other frames', 'carry what is marked here to every frame that sees the surface', acts.carry, 'c');
+  const solid = act('paint the mesh', 'mark the surface itself, and carry that', acts.mesh, 'm');
   const start = act('start from uncertainty', 'propose what the teachers are unsure of here', acts.start, 'u');
   const waiting = act('next proposal', 'next frame where a proposal waits', acts.waiting, 'w');
   const skip = act('next of the queue', 'next frame that is worth a look', acts.skip, 'n');
@@ -34,7 +32,7 @@ export function createSide({now, overview, routes, frames, isReadOnly}, acts) {
     {class: 'side'},
     section('who', who, h('label', {class: 'row second'}, h('span', {}, 'second pass over'), second)),
     h('section', {}, frame, about, note, h('div', {class: 'acts'}, skip, start)),
-    section('once in 3D', h('div', {class: 'acts'}, carry, waiting), none, list),
+    section('once in 3D', h('div', {class: 'acts'}, carry, solid, waiting), none, list),
     section('truth', h('div', {class: 'acts'}, suspect), truth),
     section('files', files.element),
     section('agreement', h('div', {class: 'acts'}, agree)),
@@ -56,7 +54,7 @@ export function createSide({now, overview, routes, frames, isReadOnly}, acts) {
 
   function named(told) {
     if (isReadOnly) {
-      const choice = h('select', {'aria-label': 'whose marks', onchange: (event) => acts.look(event.target.value)});
+      const choice = h('select', {'aria-label': 'whose marks', onchange: (event) => acts.become(event.target.value)});
       const all = [...told.annotators, ...(told.settled.length ? [SETTLED] : [])];
       choice.append(...all.map((name) => h('option', {value: name, selected: name === now.name}, name)));
       who.replaceChildren(...(all.length ? [h('span', {}, 'marks of'), choice] : [h('span', {}, 'nobody marked anything yet')]));
@@ -80,7 +78,7 @@ export function createSide({now, overview, routes, frames, isReadOnly}, acts) {
   function row(one, isChosen) {
     const share = one.visible_share === null ? '' : `, sees ${percent(one.visible_share)}`;
     const buttons = [
-      act('accept', 'take it as it is; paint first to correct it', acts.accept, 'a'),
+      act('accept', 'take it as it is; painting over it takes it as it is mended', acts.accept, 'a'),
       act('reject', 'leave it, for good', acts.reject, 'x'),
       act('accept all', `all proposals from ${one.origin}`, acts.acceptAll, 'A'),
     ];
@@ -110,10 +108,11 @@ export function createSide({now, overview, routes, frames, isReadOnly}, acts) {
 
   /** @param {?Object} state of the frame */
   function update(state) {
-    setText(frame, now.frame ?? '');
+    const isMesh = mesh.isOpen();
+    setText(frame, isMesh ? 'the mesh' : (now.frame ?? ''));
     const score = now.scores.get(now.frame);
     const tag = now.tags[now.frame];
-    const parts = [
+    const parts = isMesh ? [`seen from frame ${now.frame}`, `${mesh.count()} triangles are marked`] : [
       tag ? `tagged ${tag}` : 'no tag yet',
       typeof score === 'number' ? `depths disagree by ${percent(score)}` : null,
       now.first ? `second pass over ${now.first}` : null,
@@ -125,7 +124,11 @@ export function createSide({now, overview, routes, frames, isReadOnly}, acts) {
     suspect.hidden = !overview.has_truth;
     suspect.setAttribute('aria-pressed', String(Boolean(now.suspects)));
     truth.parentElement.hidden = !overview.has_truth;
+    setText(carry.lastChild, isMesh ? 'carry to frames' : 'carry to other frames');
+    solid.hidden = !overview.mesh;
+    solid.setAttribute('aria-pressed', String(isMesh));
     waiting.disabled = !now.waiting.size;
+    for (const element of [start, list, none, truth.parentElement]) element.classList.toggle('out', isMesh); // of a frame
     proposals(state);
     truths();
   }

@@ -50,6 +50,28 @@ export function createTexture(gl, internal, width, height) {
   return texture;
 }
 
+/** Something to draw into that nobody sees, of pixels with a depth. @returns {{free: () => void}} what takes it away again */
+export function createTarget(gl, width, height) {
+  const frame = gl.createFramebuffer();
+  gl.bindFramebuffer(gl.FRAMEBUFFER, frame);
+  const parts = [
+    [gl.RGBA8, gl.COLOR_ATTACHMENT0],
+    [gl.DEPTH_COMPONENT24, gl.DEPTH_ATTACHMENT],
+  ].map(([format, place]) => {
+    const part = gl.createRenderbuffer();
+    gl.bindRenderbuffer(gl.RENDERBUFFER, part);
+    gl.renderbufferStorage(gl.RENDERBUFFER, format, width, height);
+    gl.framebufferRenderbuffer(gl.FRAMEBUFFER, place, gl.RENDERBUFFER, part);
+    return part;
+  });
+  const free = () => {
+    gl.bindFramebuffer(gl.FRAMEBUFFER, null);
+    for (const part of parts) gl.deleteRenderbuffer(part);
+    gl.deleteFramebuffer(frame);
+  };
+  return {free};
+}
+
 /**
  * Keep a canvas alive through the loss of its context.
  * @param {HTMLCanvasElement} canvas @param {AbortSignal} signal

@@ -5,6 +5,7 @@
 import {button, chooser, h, setText} from './dom.js';
 import {smallBar} from './legend.js';
 import {createMeshView} from './mesh_view.js';
+import {valueAt} from './readout.js';
 
 /** @param {import('./viewport.js').Studio} studio */
 export function createMesh(studio) {
@@ -12,7 +13,14 @@ export function createMesh(studio) {
   const canvas = h('canvas', {tabindex: 0, 'aria-label': 'Mesh: drag to turn, click to pin a point'});
   const note = h('p', {class: 'note', role: 'status'}, 'The mesh comes once the first frame is there.');
   const legend = h('div', {class: 'scale'});
-  const view = createMeshView(studio, canvas, {restored: load, moved: tellFollows});
+  const view = createMeshView(canvas, studio, {
+    frame: () => store.state.frame,
+    ahead: middleOfFrame,
+    pin: () => store.state.pinned?.xyz ?? null,
+    pick,
+    restored: load,
+    moved: tellFollows,
+  });
   const toFrame = button('frame view', 'As this frame sees it (m)', view.toFrame);
   const toWhole = button('whole', 'The whole mesh (o)', view.toWhole);
   const kinds = h('div', {class: 'segmented', role: 'group', 'aria-label': 'Mesh of which depth'});
@@ -42,6 +50,24 @@ export function createMesh(studio) {
 
   function tellFollows() {
     toFrame.setAttribute('aria-pressed', String(view.follows()));
+  }
+
+  function middleOfFrame() {
+    const shown = studio.live.shown();
+    const [height, width] = manifest.size_hw;
+    return shown && valueAt(shown, 'projected', width >> 1, height >> 1);
+  }
+
+  /** Ask which surface lies under a click, and pin it in a frame that sees it. */
+  async function pick(ray) {
+    try {
+      const found = await studio.source.pick({...ray, frame: store.state.frame}, signal);
+      if (!found.hit) studio.say('There is no surface under that click.', 'pick', 3000);
+      else if (found.frame === null) studio.say('No frame sees that point.', 'pick', 3000);
+      else studio.actions.visit(found.frame, found.x, found.y, found.xyz);
+    } catch (error) {
+      if (!signal.aborted) studio.say(error.message, 'pick', 6000);
+    }
   }
 
   /** Fetch what is chosen, unless it was there before. */
@@ -85,6 +111,8 @@ export function createMesh(studio) {
     if (!isWatched) watcher.observe(canvas);
     isWatched = true;
   });
+  store.on(['shown'], view.frameChanged);
+  store.on(['pinned'], view.drawNext);
   store.on(['version'], () => {
     kept.clear();
     load();

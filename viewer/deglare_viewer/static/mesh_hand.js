@@ -1,5 +1,9 @@
 /**
- * Hands on the mesh: drag turns, shift or the right button moves, the wheel comes nearer, a click picks.
+ * Hands on the mesh: drag turns, shift or the right button moves, the wheel comes nearer, a click picks. Where there is
+ * a brush, drag paints, and the middle or right button turns.
+ *
+ * @typedef {{may: (event: PointerEvent) => boolean, begin: (event: PointerEvent) => void,
+ *   follow: (event: PointerEvent) => void, end: () => void}} Brush
  */
 
 import {clamp} from './dom.js';
@@ -14,19 +18,23 @@ const MOST_PX = 200;
 /**
  * @param {HTMLCanvasElement} canvas @param {AbortSignal} signal
  * @param {{orbit: () => ?import('./orbit.js').Orbit, moved: (orbit: import('./orbit.js').Orbit) => void,
- *   pick: (event: PointerEvent) => void, up: number[]}} view
+ *   pick: (event: PointerEvent) => void, up: number[], brush?: Brush}} view
  */
-export function attachMeshHand(canvas, signal, {orbit, moved, pick, up}) {
+export function attachMeshHand(canvas, signal, {orbit, moved, pick, up, brush}) {
   let drag = null;
+  let isPainting = false;
   const listen = (kind, work, options = {}) => canvas.addEventListener(kind, work, {signal, ...options});
 
   listen('contextmenu', (event) => event.preventDefault());
   listen('pointerdown', (event) => {
     if (!orbit()) return;
     canvas.setPointerCapture(event.pointerId);
-    drag = {from: event, start: orbit(), isMove: false, shifts: event.shiftKey || event.button === 2};
+    isPainting = event.button === 0 && Boolean(brush?.may(event));
+    if (isPainting) brush.begin(event);
+    else drag = {from: event, start: orbit(), isMove: false, shifts: event.shiftKey || (event.button === 2 && !brush)};
   });
   listen('pointermove', (event) => {
+    if (isPainting) for (const one of event.getCoalescedEvents?.() ?? [event]) brush.follow(one);
     if (!drag) return;
     const [right, down] = [event.clientX - drag.from.clientX, event.clientY - drag.from.clientY];
     drag.isMove ||= Math.hypot(right, down) > CLICK_PX;
@@ -36,12 +44,21 @@ export function attachMeshHand(canvas, signal, {orbit, moved, pick, up}) {
     else moved(turned(drag.start, up, -right * TURN, -down * TURN));
   });
   listen('pointerup', (event) => {
+    endStroke();
     const wasClick = drag && !drag.isMove && event.button === 0;
     drag = null;
     if (wasClick) pick(event);
   });
-  listen('pointercancel', () => (drag = null));
+  listen('pointercancel', () => {
+    endStroke(); // what was painted up to here counts
+    drag = null;
+  });
   listen('wheel', wheel, {passive: false});
+
+  function endStroke() {
+    if (isPainting) brush.end();
+    isPainting = false;
+  }
 
   function wheel(event) {
     if (!orbit()) return;

@@ -1,11 +1,11 @@
 /**
  * Draws a mesh, the cameras that saw it and one pinned point with WebGL2. Faces are seen from free space only: from
- * outside, one looks through the walls into the room.
+ * outside, one looks through the walls into the room. Some faces may be marked in colours of their own.
  */
 
 import {ACCENT, NOTHING} from './colours.js';
 import {add, axisOf, centreOf, clipFromWorld, scale} from './geometry.js';
-import {createProgram} from './gl.js';
+import {createProgram, createTarget} from './gl.js';
 
 const SURFACE_VERTEX = `#version 300 es
 uniform mat4 clip_from_world;
@@ -18,16 +18,25 @@ void main() {
   gl_Position = clip_from_world * vec4(position, 1);
 }`;
 
-/** A soft light at the eye: surfaces that turn away are darker, never black. */
+/**
+ * A soft light at the eye: surfaces that turn away are darker, never black. Or, with a reach, not a picture but how far
+ * away everything is, in 24 bits of it.
+ */
 const SURFACE_FRAGMENT = `#version 300 es
 precision highp float;
-uniform vec3 eye;
-uniform float ambient;
+uniform vec3 eye, forward;
+uniform float ambient, reach;
+uniform vec4 tint;
 in vec3 place, up, shade;
 out vec4 colour;
 void main() {
+  if (reach > 0.0) {
+    uint steps = uint(clamp(dot(place - eye, forward) / reach, 0.0, 1.0) * 16777215.0);
+    colour = vec4(float(steps >> 16u), float((steps >> 8u) & 255u), float(steps & 255u), 255.0) / 255.0;
+    return;
+  }
   float facing = abs(dot(normalize(up + vec3(1e-6)), normalize(eye - place)));
-  colour = vec4(shade * mix(ambient, 1.0, facing), 1);
+  colour = vec4(mix(shade, tint.rgb, tint.a) * mix(ambient, 1.0, facing), 1);
 }`;
 
 const FLAT_VERTEX = `#version 300 es
@@ -57,6 +66,7 @@ export function createScene(gl) {
   const lines = createPoints(gl, flat);
   const marks = createPoints(gl, flat);
   let mesh = null;
+  let marked = [];
 
   /** Take in another mesh. @param {Object} arrays positions, normals, colours, faces */
   function load(arrays) {
@@ -72,6 +82,19 @@ export function createScene(gl) {
     gl.bindBuffer(gl.ELEMENT_ARRAY_BUFFER, buffers[3]);
     gl.bufferData(gl.ELEMENT_ARRAY_BUFFER, arrays.faces, gl.STATIC_DRAW);
     mesh = {array, buffers, count: arrays.faces.length};
+    marked = [];
+  }
+
+  /** Show some faces in other colours. @param {Array<{corners: Uint32Array, tint: number[]}>} lists of three corners each */
+  function mark(lists) {
+    for (const {buffer} of marked) gl.deleteBuffer(buffer);
+    gl.bindVertexArray(null);
+    marked = lists.map(({corners, tint}) => {
+      const buffer = gl.createBuffer();
+      gl.bindBuffer(gl.ELEMENT_ARRAY_BUFFER, buffer);
+      gl.bufferData(gl.ELEMENT_ARRAY_BUFFER, corners, gl.DYNAMIC_DRAW);
+      return {buffer, tint, count: corners.length};
+    });
   }
 
   /**
@@ -79,19 +102,22 @@ export function createScene(gl) {
    *   cameras: Float32Array, here: ?Float32Array, pin: ?number[], ratio: number}} what `reach` is how far to see
    */
   function draw({orbit, tan, reach, ambient, cameras, here, pin, ratio}) {
-    const clip = clipFromWorld(orbit, tan[0], tan[1], Math.max(0.02, orbit.distance * 0.02), reach);
+    const clip = clipOf(orbit, tan, reach);
     gl.viewport(0, 0, gl.drawingBufferWidth, gl.drawingBufferHeight);
     gl.clearColor(...NOTHING.map((value) => value / 255), 1);
     gl.clear(gl.COLOR_BUFFER_BIT | gl.DEPTH_BUFFER_BIT);
     gl.enable(gl.DEPTH_TEST);
     gl.enable(gl.CULL_FACE);
     if (mesh) {
-      gl.useProgram(surface);
-      gl.uniformMatrix4fv(surface.locations.clip_from_world, false, clip);
-      gl.uniform3f(surface.locations.eye, ...orbit.eye);
-      gl.uniform1f(surface.locations.ambient, ambient);
-      gl.bindVertexArray(mesh.array);
-      gl.drawElements(gl.TRIANGLES, mesh.count, gl.UNSIGNED_INT, 0);
+      drawSurface(orbit, clip, ambient, 0);
+      gl.depthFunc(gl.LEQUAL);
+      for (const {buffer, tint, count} of marked) {
+        gl.bindBuffer(gl.ELEMENT_ARRAY_BUFFER, buffer);
+        gl.uniform4f(surface.locations.tint, ...tint);
+        gl.drawElements(gl.TRIANGLES, count, gl.UNSIGNED_INT, 0);
+      }
+      gl.bindBuffer(gl.ELEMENT_ARRAY_BUFFER, mesh.buffers[3]);
+      gl.depthFunc(gl.LESS);
     }
     gl.disable(gl.CULL_FACE);
     gl.enable(gl.BLEND);
@@ -110,6 +136,45 @@ export function createScene(gl) {
     gl.disable(gl.BLEND);
   }
 
+  function drawSurface({eye, forward}, clip, ambient, reach) {
+    gl.useProgram(surface);
+    gl.uniformMatrix4fv(surface.locations.clip_from_world, false, clip);
+    gl.uniform3f(surface.locations.eye, ...eye);
+    gl.uniform3f(surface.locations.forward, ...forward);
+    gl.uniform1f(surface.locations.ambient, ambient);
+    gl.uniform1f(surface.locations.reach, reach);
+    gl.uniform4f(surface.locations.tint, 0, 0, 0, 0);
+    gl.bindVertexArray(mesh.array);
+    gl.drawElements(gl.TRIANGLES, mesh.count, gl.UNSIGNED_INT, 0);
+  }
+
+  /**
+   * How far away the surface is, pixel by pixel.
+   * @param {{orbit: import('./orbit.js').Orbit, tan: [number, number], reach: number, width: number, height: number}} what
+   * @returns {Float32Array} along the forward axis in metres, row by row from the top; infinite where nothing is
+   */
+  function distances({orbit, tan, reach, width, height}) {
+    const target = createTarget(gl, width, height);
+    gl.viewport(0, 0, width, height);
+    gl.clearColor(0, 0, 0, 0);
+    gl.clear(gl.COLOR_BUFFER_BIT | gl.DEPTH_BUFFER_BIT);
+    gl.enable(gl.DEPTH_TEST);
+    gl.enable(gl.CULL_FACE);
+    drawSurface(orbit, clipOf(orbit, tan, reach), 0, reach);
+    const bytes = new Uint8Array(width * height * 4);
+    gl.readPixels(0, 0, width, height, gl.RGBA, gl.UNSIGNED_BYTE, bytes);
+    target.free();
+    const metres = new Float32Array(width * height);
+    for (let row = 0, i = 0; row < height; row++) {
+      let at = (height - 1 - row) * width * 4; // pictures of WebGL begin at the bottom
+      for (let column = 0; column < width; column++, i++, at += 4) {
+        const steps = (bytes[at] << 16) | (bytes[at + 1] << 8) | bytes[at + 2];
+        metres[i] = bytes[at + 3] ? (steps / 16777215) * reach : Infinity;
+      }
+    }
+    return metres;
+  }
+
   function drawFlat({array, buffer}, mode, positions, paint, isRing = false) {
     gl.bindVertexArray(array);
     gl.bindBuffer(gl.ARRAY_BUFFER, buffer);
@@ -124,7 +189,12 @@ export function createScene(gl) {
     gl.readPixels(0, 0, 1, 1, gl.RGBA, gl.UNSIGNED_BYTE, new Uint8Array(4));
   }
 
-  return {load, draw, finish, isEmpty: () => mesh === null};
+  return {load, mark, draw, distances, finish, isEmpty: () => mesh === null};
+}
+
+/** From the world to the picture. */
+export function clipOf(orbit, tan, reach) {
+  return clipFromWorld(orbit, tan[0], tan[1], Math.max(0.02, orbit.distance * 0.02), reach);
 }
 
 /** @returns {WebGLBuffer} */

@@ -6,9 +6,8 @@ import {fitCanvas, later} from './dom.js';
 import {centreOf} from './geometry.js';
 import {releaseContext, watchContext} from './gl.js';
 import {attachMeshHand} from './mesh_hand.js';
-import {createScene, pyramid} from './mesh_scene.js';
+import {clipOf, createScene, pyramid} from './mesh_scene.js';
 import {fieldOf, fittedField, orbitOfPose, orbitOfWhole, rayThrough, upOf} from './orbit.js';
-import {valueAt} from './readout.js';
 
 const MOST_CAMERAS = 80;
 
@@ -26,12 +25,14 @@ const REST_MS = 350;
 const PRIORITY = 9;
 
 /**
- * @param {import('./viewport.js').Studio} studio @param {HTMLCanvasElement} canvas
- * @param {{restored: () => void, moved: () => void}} told of a context that came back, and of another view
+ * @param {HTMLCanvasElement} canvas
+ * @param {{manifest: Object, beat: ReturnType<typeof import('./store.js').createBeat>, signal: AbortSignal}} place
+ * @param {{frame: () => number, ahead: () => ?number, pin?: () => ?number[], pick?: (ray: {origin: number[],
+ *   direction: number[]}) => void, brush?: import('./mesh_hand.js').Brush, restored: () => void, moved: () => void}} host
+ *   which frame is looked at, how far away its middle is, what is pinned, what a click does, what paints; told of a
+ *   context that came back, and of another view
  */
-export function createMeshView(studio, canvas, {restored, moved}) {
-  const {store, beat, signal, manifest} = studio;
-  const {state} = store;
+export function createMeshView(canvas, {manifest, beat, signal}, host) {
   const gl = canvas.getContext('webgl2', {alpha: false, antialias: true});
   const up = upOf(manifest.poses);
   const field = fieldOf(manifest.camera, manifest.size_hw);
@@ -77,10 +78,10 @@ export function createMeshView(studio, canvas, {restored, moved}) {
       ratio,
       ambient,
       tan: fittedField(field, width / height),
-      reach: whole.radius * 6 + orbit.distance * 2,
+      reach: reachOf(orbit),
       cameras: follows ? new Float32Array(0) : cameras,
-      here: follows ? null : new Float32Array(pyramid(manifest.poses[state.frame], field, whole.radius * CAMERA_HERE)),
-      pin: state.pinned?.xyz ?? null,
+      here: follows ? null : new Float32Array(pyramid(manifest.poses[host.frame()], field, whole.radius * CAMERA_HERE)),
+      pin: host.pin?.() ?? null,
     });
   }
 
@@ -91,49 +92,52 @@ export function createMeshView(studio, canvas, {restored, moved}) {
   function look(next, isFrames) {
     orbit = next;
     follows = isFrames;
-    moved();
+    host.moved();
     drawNext();
   }
 
-  function orbitOfFrame() {
-    const shown = studio.live.shown();
-    const [height, width] = manifest.size_hw;
-    const ahead = shown && valueAt(shown, 'projected', width >> 1, height >> 1);
-    return orbitOfPose(manifest.poses[state.frame], ahead || 2);
-  }
+  const orbitOfFrame = () => orbitOfPose(manifest.poses[host.frame()], host.ahead() || 2);
+  const reachOf = ({distance}) => whole.radius * 6 + distance * 2;
 
   const toFrame = () => look(orbitOfFrame(), true);
   const toWhole = () => look(orbitOfWhole(whole.middle, whole.radius, manifest.poses, up), false);
 
+  /** Another frame is looked at. */
   function frameChanged() {
     if (follows && orbit) orbit = orbitOfFrame();
     if (isSlow) drawAtRest();
     else drawNext();
   }
 
-  /** Ask which surface lies under a click, and pin it in a frame that sees it. */
-  async function pick(event) {
+  /** The ray from the eye through a place on the screen. */
+  function pick(event) {
     const box = canvas.getBoundingClientRect();
     const tan = fittedField(field, box.width / box.height);
     const [x, y] = [(event.clientX - box.left) / box.width, (event.clientY - box.top) / box.height];
-    const direction = rayThrough(orbit, tan, x * 2 - 1, y * 2 - 1);
-    try {
-      const found = await studio.source.pick({origin: orbit.eye, direction, frame: state.frame}, signal);
-      if (!found.hit) studio.say('There is no surface under that click.', 'pick', 3000);
-      else if (found.frame === null) studio.say('No frame sees that point.', 'pick', 3000);
-      else studio.actions.visit(found.frame, found.x, found.y, found.xyz);
-    } catch (error) {
-      if (!signal.aborted) studio.say(error.message, 'pick', 6000);
-    }
+    host.pick?.({origin: orbit.eye, direction: rayThrough(orbit, tan, x * 2 - 1, y * 2 - 1)});
   }
 
-  attachMeshHand(canvas, signal, {orbit: () => orbit, moved: (next) => look(next, false), pick, up});
+  /** How everything lies on the screen now, in its pixels, and how far away what is seen is. */
+  function sight() {
+    const [width, height] = [Math.round(canvas.clientWidth), Math.round(canvas.clientHeight)];
+    const what = {orbit, tan: fittedField(field, width / height), reach: reachOf(orbit), width, height};
+    return {...what, clip: clipOf(orbit, what.tan, what.reach), metres: scene.distances(what)};
+  }
+
+  /** Faces in other colours, as `createScene` takes them. */
+  function mark(lists) {
+    scene?.mark(lists);
+    drawNext();
+  }
+
+  const hand = {orbit: () => orbit, moved: (next) => look(next, false), pick, up, brush: host.brush};
+  attachMeshHand(canvas, signal, hand);
   if (gl) {
     watchContext(canvas, signal, {
       lost: () => (scene = null),
       restored() {
         scene = createScene(gl);
-        restored();
+        host.restored();
       },
     });
     signal.addEventListener('abort', () => releaseContext(gl));
@@ -141,9 +145,8 @@ export function createMeshView(studio, canvas, {restored, moved}) {
   const watcher = new ResizeObserver(drawNext);
   watcher.observe(canvas);
   signal.addEventListener('abort', () => watcher.disconnect());
-  store.on(['shown'], frameChanged);
-  store.on(['pinned'], drawNext);
-  return {load, toFrame, toWhole, follows: () => follows, isReady: () => scene !== null};
+  const isReady = () => scene !== null;
+  return {load, mark, sight, toFrame, toWhole, frameChanged, drawNext, follows: () => follows, isReady};
 }
 
 /**
