@@ -1,13 +1,18 @@
 """Against a plane seen from many sides: what is carried is what the formula says, however ragged its depth is."""
 
+from typing import Any
+
 import numpy as np
 import pytest
+import scipy.ndimage
 from plain_scenes import CAMERA, facing, look_at
-from scipy import ndimage
 
 from deglare.annotation import CarryRule, Drawn, carry
 from deglare.annotation.pinholes import closed
 from deglare.types import DepthMap, Rigid
+
+ndimage: Any = scipy.ndimage
+"""Its annotations say less than it does."""
 
 HOLES_EVERY = 40
 """One pixel of so many has no depth, and one has a wrong one."""
