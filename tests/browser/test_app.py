@@ -233,6 +233,22 @@ def test_apply_writes_the_labels_and_the_page_shows_them(here: Visit, run: Path)
     here.set({"strategy": "labelled"}).until(f"Math.abs(studio.value('fused', {x}, {y}) - 4.0) < 0.001")
 
 
+def test_reflections_are_mined_on_request_and_then_there_is_a_pane_and_three_more_rules(here: Visit, run: Path) -> None:
+    before = read_png16(run / "fused" / "005.png")
+    here.page.get_by_role("button", name="mine reflections").click()
+    here.page.locator("#dg-said", has_text="reflections of 12 frames are mined").wait_for()
+    here.page.locator("[data-pane=mined]").wait_for()
+    here.page.get_by_role("button", name="mine reflections").wait_for(state="hidden")
+    here.page.locator(".fuse select").select_option("mask")
+    here.until("state.strategy === 'mask' && studio.drawn.strategy === 'mask'")
+    layers = InspectedRun.open(run).layers("005")
+    assert layers.mined is not None and layers.mined.any()
+    y, x = (int(place[0]) for place in np.nonzero(layers.mined))
+    assert here.value("mined", x, y) == 1
+    here.page.locator(".finds", has_text="mined").wait_for()
+    assert np.array_equal(before, read_png16(run / "fused" / "005.png"))
+
+
 def test_what_is_seen_can_be_saved(here: Visit) -> None:
     here.page.locator(".dg-download").first.wait_for()
     here.press("ArrowRight").until("state.shown === 6")
