@@ -78,7 +78,7 @@ export const STRATEGIES = {
     share: () => (p, q, u, m) => m,
   },
   union: {
-    label: 'mined or uncertainty ≥ α',
+    label: 'mined or σ ≥ α',
     about: 'Projected depth where triplet mining finds a reflection, or the uncertainty reaches α metres.',
     alpha: {unit: 'm', start: 0.4, most: 1, step: 0.01},
     needs: ['projected', 'uncertainty', 'mined'],
@@ -89,7 +89,7 @@ export const STRATEGIES = {
     },
   },
   intersection: {
-    label: 'mined and uncertainty ≥ α',
+    label: 'mined and σ ≥ α',
     about: 'Projected depth where triplet mining finds a reflection and the uncertainty reaches α metres as well.',
     alpha: {unit: 'm', start: 0.4, most: 1, step: 0.01},
     needs: ['projected', 'uncertainty', 'mined'],
