@@ -125,7 +125,7 @@ def sentences_of(source: str) -> list[str]:
     found = []
     for node in ast.walk(tree):
         if isinstance(node, ast.JoinedStr):
-            found.append("".join(p.value if isinstance(p, ast.Constant) else "9" for p in node.values))
+            found.append("".join(str(p.value) if isinstance(p, ast.Constant) else "9" for p in node.values))
         elif isinstance(node, ast.Constant) and isinstance(node.value, str) and not {node} & (documented | inside):
             found.append(node.value)
     return found
