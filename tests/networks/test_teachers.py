@@ -7,7 +7,7 @@ from known_networks import formula_network
 
 from deglare.errors import DeglareError, RequestError
 from deglare.networks import NetworkTeacher, build, load_model, save_network
-from deglare.networks.teachers import resized_inverse
+from deglare.networks.teachers import resized_inverse, shipped_names
 from deglare.types import DepthMap
 
 
@@ -75,6 +75,15 @@ def test_shipped_weights_are_used_by_name_or_said_to_be_absent(tmp_path: Path, m
         load_model("hrdepth-small")
     save_network(build("hrdepth-small"), tmp_path / "weights" / "hrdepth-small.safetensors")
     assert load_model("hrdepth-small").name == "hrdepth-small"
+
+
+def test_every_network_that_ships_is_a_teacher_by_its_name() -> None:
+    names = shipped_names()
+    assert {"monodepth2-small", "hrdepth-small", "monovit-small", "monodepth2-small-distilled"} <= set(names)
+    rgb = np.full((96, 128, 3), 128, dtype=np.uint8)
+    for name in names:
+        depth = load_model(name).predict(rgb)
+        assert isinstance(depth, DepthMap) and depth.valid.all() and 0.1 <= depth.metres.min()
 
 
 @pytest.mark.parametrize("name", ["nothing", "nowhere/at.onnx", "", "a\n.onnx"])

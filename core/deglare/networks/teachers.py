@@ -133,15 +133,21 @@ def load_model(
         from deglare.networks.onnx_teacher import OnnxTeacher
 
         return OnnxTeacher(Path(text), is_metric=is_metric)
-    if text in NETWORKS:
+    if text in NETWORKS or text in shipped_names():
         return _network_teacher(_shipped(text), text, device, runtime, precision)
     path = Path(text)
     if not path.exists():
         raise RequestError(
             f"there is no model '{text}': give a checkpoint's folder or .safetensors, a .onnx file, hf:NAME, or one "
-            f"of {', '.join(NETWORKS)}"
+            f"that ships: {', '.join(shipped_names())}"
         )
     return _network_teacher(load_network(path), path.stem, device, runtime, precision)
+
+
+def shipped_names() -> tuple[str, ...]:
+    """The networks that come with weights."""
+    folder = files("deglare.samples") / "weights"
+    return tuple(sorted(Path(one.name).stem for one in folder.iterdir() if one.name.endswith(".safetensors")))
 
 
 def as_image(rgb: Rgb) -> Float32[Tensor, "3 h w"]:
