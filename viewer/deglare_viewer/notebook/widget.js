@@ -81,7 +81,10 @@ function render({model, el}) {
   const note = h('p', {class: 'note', role: 'status', hidden: true});
   const place = h('div', {class: 'place'});
   el.classList.add('deglare-guest');
-  el.dataset.lmSuppressShortcuts = 'true'; // keys in here are the element's, not the notebook's
+  // Keys in here are the element's, not the notebook's: Notebook 7 asks before us, and first whatever has the focus
+  const claim = ({target}) => (target.dataset.lmSuppressShortcuts = 'true');
+  claim({target: el});
+  el.addEventListener('focusin', claim);
   el.replaceChildren(note, place);
   const line = createLine(model, (isSilent) => {
     setText(note, isSilent ? SILENT : '');
@@ -118,6 +121,7 @@ function render({model, el}) {
     isOver = true;
     studio?.destroy();
     line.close();
+    el.removeEventListener('focusin', claim);
     model.off('change:_view', follow);
     model.off('msg:custom', say);
     el.replaceChildren();
