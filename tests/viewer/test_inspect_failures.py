@@ -41,7 +41,8 @@ def write_scene(root: Path) -> Path:
     return root
 
 
-def test_a_sequence_of_scannet_is_labelled_and_inspected(tmp_path: Path) -> None:
+def test_a_sequence_of_scannet_is_labelled_and_inspected(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("MPLBACKEND", raising=False)  # a kernel draws into its notebook where nobody says otherwise
     write_scene(tmp_path / "scans" / "scene0000_00")
     text = NOTEBOOK.read_text("utf-8")
     changes = {
