@@ -17,7 +17,7 @@ from deglare.cli.configuring import words_with_config
 from deglare.cli.terminal import bar, say
 from deglare.data.triples import TripleRule
 from deglare.errors import RequestError
-from deglare.methods import METHODS
+from deglare.methods import METHODS, method_name
 from deglare.methods.triplet import Triplet
 from deglare.rooms.shooting import ShootSettings
 from deglare.training.loop import Training, device_named
@@ -105,7 +105,7 @@ def train(
     )
     validate = validation(list(held_out), mining_rule(method)) if held_out else None
     with _opened(list(data), wanted, rooms, device_named(device)) as source:
-        run = Training(training, _name_of(method), method, source, out, watching, device)
+        run = Training(training, method_name(method), method, source, out, watching, device)
         with interruptible() as stop, bar("train", "step") as progress:
             outcome = run_training(run, validate, progress, stop)
     if not outcome.is_first_process:
@@ -238,7 +238,3 @@ def _load(data: list[Path], wanted: Wanted) -> TripleData:
     for reason, count in source.lost.most_common():
         say(f"  {count:6d} targets without: {reason}")
     return source
-
-
-def _name_of(method: MethodConfig) -> str:
-    return next(name for name, config in METHODS.items() if type(config) is type(method))

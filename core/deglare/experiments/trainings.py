@@ -14,7 +14,7 @@ from deglare.experiments.arms import Views
 from deglare.experiments.models import weights_of
 from deglare.experiments.sources import Source
 from deglare.experiments.steps import Done, Result, StoppedError, Tools
-from deglare.methods import METHODS, Distill3D, MethodConfig, SelfSup, Triplet, TripletDistilled
+from deglare.methods import Distill3D, MethodConfig, SelfSup, Triplet, TripletDistilled, method_name
 from deglare.training.loop import NETWORK_FILE, Training, train
 from deglare.training.reporting import CHECKPOINTS
 from deglare.training.settings import TrainSettings, Watching
@@ -152,9 +152,8 @@ def _trained(settings: TrainSettings, method: MethodConfig, step: Lesson, place:
         data = load_triples(step.source.scenes(tools), wanted, progress)
     lost = "".join(f"; {count} targets without: {reason}" for reason, count in data.lost.most_common())
     tools.tell(f"  {len(data)} samples{lost}")
-    name = next(name for name, known in METHODS.items() if type(known) is type(method))
     watching = Watching(20, step.checkpoint_every, picture_every=settings.steps, validate_every=0)
-    training = Training(settings, name, method, data, place, watching, tools.device)
+    training = Training(settings, method_name(method), method, data, place, watching, tools.device)
     with tools.announce("train") as progress:
         outcome = train(training, progress=progress, stop=tools.stop)
     if not outcome.is_finished:

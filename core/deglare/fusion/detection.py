@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -54,3 +54,12 @@ class Detection:
     def coverage(self) -> float:
         """Share of all pixels that the mask has."""
         return self.found / self.pixels if self.pixels else float("nan")
+
+
+def summed(frames: Iterable[Mapping[str, Detection]]) -> dict[str, Detection]:
+    """Of some frames together, by what was to be found."""
+    total: dict[str, Detection] = {}
+    for found in frames:
+        for what, one in found.items():
+            total[what] = total.get(what, Detection()) + one
+    return total

@@ -21,7 +21,7 @@ from deglare.data.comparable import comparable_frames
 from deglare.data.files import read_depth, read_png8, read_rgb, write_mask
 from deglare.data.posed_folder import LabelFiles, PosedFolder
 from deglare.data.run_folder import RunFolder
-from deglare.fusion.detection import Detection
+from deglare.fusion.detection import Detection, summed
 from deglare.fusion.settings_files import described
 from deglare.fusion.staging import Announce, Key, make_frames, silently
 from deglare.fusion.threads import usable_threads
@@ -120,11 +120,14 @@ class Mining:
 
     def detected(self) -> dict[str, Detection]:
         """Of all frames together, by what is to be found: nothing where no frame says what is reflective."""
-        found: dict[str, Detection] = {}
-        for name in self._names:
-            for what, true in reflective_of(self.run, name).items():
-                found[what] = found.get(what, Detection()) + Detection.of(read_mask(self.run, name), true)
-        return found
+        return summed(self._detected(name) for name in self._names)
+
+    def _detected(self, name: str) -> dict[str, Detection]:
+        truths = reflective_of(self.run, name)
+        if not truths:
+            return {}
+        mask = read_mask(self.run, name)
+        return {what: Detection.of(mask, true) for what, true in truths.items()}
 
     @cached_property
     def _names(self) -> list[str]:

@@ -176,7 +176,7 @@ class ByMaskAndUncertainty:
     def __post_init__(self) -> None:
         if self.how not in ("union", "intersection"):
             raise RequestError(f"a mask and uncertainty by '{self.how}' is none: choose union or intersection")
-        _ = self.by_uncertainty
+        _ = self.by_uncertainty  # which refuses a threshold or quantile out of range
 
     @property
     def by_uncertainty(self) -> ByUncertainty:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool
 
-from deglare.fusion.detection import Detection
+from deglare.fusion.detection import Detection, summed
 from deglare.fusion.evidence import Levels
 from deglare.fusion.mining import MINE
 from deglare.fusion.strategies import ByMaskAndUncertainty, ByUncertainty, Strategy
@@ -49,10 +49,7 @@ def _unsure(run: InspectedRun) -> dict[str, Any]:
     if by is None:
         return {}
     names, levels = every_nth(run.names, FRAMES_FOR_SIGMA), levels_for(run, by.needs)
-    rows: dict[str, Detection] = {}
-    for found in in_order(lambda name: _of_frame(run, name, by, levels), names, usable_threads()):
-        for what, one in found.items():
-            rows[what] = rows.get(what, Detection()) + one
+    rows = summed(in_order(lambda name: _of_frame(run, name, by, levels), names, usable_threads()))
     alpha = levels.sigma_m if by.alpha_m is None else by.alpha_m
     return {"uncertainty": {"alpha_m": alpha, "frames": len(names), **_ratios(rows)}}
 

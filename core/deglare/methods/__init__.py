@@ -20,6 +20,12 @@ METHODS: dict[str, MethodConfig] = {
     "triplet-distilled": TripletDistilled(),
 }
 
+
+def method_name(config: MethodConfig) -> str:
+    """The name in `METHODS` under which a method is known, whatever its settings."""
+    return next(name for name, known in METHODS.items() if type(known) is type(config))
+
+
 __all__ = [
     "METHODS",
     "Batch",
@@ -30,4 +36,5 @@ __all__ = [
     "SelfTeaching",
     "Triplet",
     "TripletDistilled",
+    "method_name",
 ]
