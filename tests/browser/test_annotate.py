@@ -212,9 +212,10 @@ def test_two_people_mark_blindly_are_compared_and_settled(here: Marker, run: Pat
 
 def test_a_studio_for_reading_shows_marks_and_takes_none(page: Page, serve: Callable[[Any], str], run: Path) -> None:
     with open_annotations(run) as kept:
-        kept.do("ann", "000", stroke({"kind": "paint", "points": [[30, 30]], "radius": 5, "surface": "wet"}))
+        kept.do("ann", "003", stroke({"kind": "paint", "points": [[30, 30]], "radius": 5, "surface": "wet"}))
     here = Marker(page, serve(marking_app(run, is_read_only=True))).open(None)
     here.until("desk.picture.mask().some(Boolean)")
+    assert here.frame == "003", "a reader begins where something is marked"
     before = here.pixels()
     here.paint((10, 10), (50, 50)).key("1")
     assert here.pixels() == before and here.ask("desk.saving.standing().waiting") == 0

@@ -91,7 +91,7 @@ class Marker:
     def open(self, name: str | None = "ann") -> Marker:
         """Come in, and say who it is where that is asked."""
         self.page.goto(self.address)
-        self.until("true")
+        self.until("desk.isBegun")
         if name is not None and self.page.locator(".who input").count():
             self.page.locator(".who input").fill(name)
             self.page.keyboard.press("Enter")

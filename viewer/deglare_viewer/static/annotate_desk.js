@@ -111,7 +111,7 @@ export async function openDesk(place, run, routes, isReadOnly) {
     tell();
   }
 
-  hearing.begin();
+  hearing.begin().finally(() => (place.annotate.isBegun = true));
   return {
     close() {
       abort.abort();

@@ -108,7 +108,7 @@ export function createHearing(desk) {
     if (first) going.next();
   }
 
-  /** The first frame, and then the best one to begin with. */
+  /** The first frame, and then the best one: to begin with, or for a reader one that is marked. Over when that is known. */
   function begin() {
     const {overview, counted} = desk;
     frames.belong(now.name);
@@ -116,8 +116,11 @@ export function createHearing(desk) {
     else if (!now.name && overview.annotators.length) become(overview.annotators[0]);
     going.go(names.find((frame) => !overview.tags[frame]) ?? names[0]);
     saving.retry();
-    retell(false).then(() => {
-      if (counted.count < 2 && now.queue.length && !Object.keys(now.tags).length) going.go(now.queue[0]);
+    const first = now.frame;
+    const isFresh = () => counted.count < 2 && !saving.standing().waiting && !Object.keys(now.tags).length;
+    return retell(false).then(() => {
+      const best = desk.isReadOnly ? names.find((frame) => now.looked.has(frame)) : isFresh() && now.queue[0];
+      if (best && best !== first && now.frame === first) going.go(best);
     });
   }
 
