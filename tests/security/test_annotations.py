@@ -12,16 +12,23 @@ from tempfile import gettempdir
 from typing import Any
 from urllib.parse import quote
 
+import numpy as np
 import pytest
 from attacks import studio
 from fastapi.testclient import TestClient
 
+from deglare.annotation import MESH
+from deglare.annotation.rle import encoded, packed
+from deglare.data.files import MAX_PIXELS
 from deglare_viewer.guarding import Rules
 
 Copy = Callable[..., Path]
 AT = "/studio/glare/annotations"
 STROKE = {"kind": "paint", "points": [[20, 20]], "radius": 4, "surface": "glossy"}
 WHOLE = {"do": "stroke", "annotator": "ann", "frame": "003", "stroke": STROKE, "after": 0}
+FACES = {"kind": "faces", "count": 40, "runs": encoded(np.ones((1, 40), bool)), "surface": "glossy"}
+MANY = packed(np.array([0, MAX_PIXELS]))
+ON_MESH = WHOLE | {"frame": MESH, "stroke": FACES}
 READ = ("", "/queue", "/frames/{}", "/frames/{}/picture", "/frames/{}/suspects", "/frames/{}/pair?a=a&b=b")
 ELSEWHERE = ("..", "../../etc/passwd", "/etc/passwd", "003/../../run.json", "003%00", "nowhere", "", "a" * 5000)
 
@@ -89,6 +96,26 @@ GARBAGE: dict[str, Any] = {
     "no proposal": json.dumps(WHOLE | {"do": "accept", "proposal": 10**14}),
     "a true proposal": json.dumps(WHOLE | {"do": "accept", "proposal": True}),
     "no choices": json.dumps(WHOLE | {"do": "settle", "a": "x", "b": "y", "choices": {"-1": "a"}}),
+    "triangles of another mesh": json.dumps(ON_MESH),
+    "triangles of a frame": json.dumps(ON_MESH | {"frame": "003"}),
+    "a stroke of pixels on the mesh": json.dumps(ON_MESH | {"stroke": STROKE}),
+    "triangles without end": json.dumps(ON_MESH | {"stroke": FACES | {"count": 10**14}}),
+    "triangles below none": json.dumps(ON_MESH | {"stroke": FACES | {"count": -1}}),
+    "half a triangle": json.dumps(ON_MESH | {"stroke": FACES | {"count": 40.5}}),
+    "true triangles": json.dumps(ON_MESH | {"stroke": FACES | {"count": True}}),
+    "triangles that are no runs": json.dumps(ON_MESH | {"stroke": FACES | {"runs": "\u2028" * 9}}),
+    "triangles that unpack without end": json.dumps(ON_MESH | {"stroke": FACES | {"runs": MANY, "count": MAX_PIXELS}}),
+    "more runs than triangles": json.dumps(ON_MESH | {"stroke": FACES | {"runs": MANY}}),
+    "triangles as a list": json.dumps(ON_MESH | {"stroke": FACES | {"runs": [1, 2]}}),
+    "triangles of marble": json.dumps(ON_MESH | {"stroke": FACES | {"surface": "marble"}}),
+    "triangles of a list": json.dumps(ON_MESH | {"stroke": FACES | {"surface": ["glossy"]}}),
+    "no number to mend": json.dumps(WHOLE | {"do": "correct", "proposal": "1"}),
+    "nothing to mend": json.dumps(WHOLE | {"do": "correct"}),
+    "nothing that mends": json.dumps(WHOLE | {"do": "correct", "proposal": 1, "stroke": {}}),
+    "a list that mends": json.dumps(WHOLE | {"do": "correct", "proposal": 1, "stroke": [STROKE]}),
+    "triangles that mend a frame": json.dumps(WHOLE | {"do": "correct", "proposal": 1, "stroke": FACES}),
+    "mended nowhere": json.dumps(WHOLE | {"do": "correct", "proposal": 1, "frame": "nowhere"}),
+    "mended again, after a word": json.dumps(WHOLE | {"do": "correct", "proposal": 1, "again": True, "after": "x"}),
     "no settler": json.dumps(WHOLE | {"do": "settle", "a": 1, "b": None, "choices": {}}),
 }
 

@@ -158,8 +158,8 @@ _LISTED = (
         after="agreed",
         table="beyond",
     ),
-    Arm(LONGER, "self-supervised, for as much longer", Predicted(), views="selfsup", table="triplet"),
-    Arm(TRIPLET, "triplet mining, end to end", Predicted(), views="triplet", table="triplet"),
+    Arm(LONGER, "self-supervised, for as much longer", Predicted(), views="selfsup", everywhere=True, table="triplet"),
+    Arm(TRIPLET, "triplet mining, end to end", Predicted(), views="triplet", everywhere=True, table="triplet"),
     Arm(TRIPLET_DISTILLED, "triplet mining, distilled", Predicted(), pair=True, table="triplet"),
     Arm("mined", "fused by the mined mask", ByMask(), table="triplet"),
     Arm(
