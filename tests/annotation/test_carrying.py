@@ -266,3 +266,20 @@ def test_a_stroke_over_a_proposal_takes_it_in_one_step_and_wins_for_good(tmp_pat
             one.mend("ann", "f", proposal, erase)
         with pytest.raises(RequestError, match="brush"):
             one.mend("ann", "f", left.seq, Action("tag", {"tag": "waste"}))
+
+
+def test_carried_again_after_a_part_was_erased_nothing_stale_waits(drawn: Drawn, tmp_path: Path) -> None:
+    names = {name: CAMERA.size_hw for name in POSES}
+    with Annotations(tmp_path / "a.sqlite", KnownFrames(names, lambda name: name)) as one:
+        whole = carry(drawn, POSES, lambda name: scene(POSES[name]), RULE)
+        propose_carried(one, "ann", "first", whole)
+        one.propose("ann", "uncertainty", {"steep": expected(POSES["steep"], drawn)})
+        gone = {"nearer", "steep"}
+        marked = one.accept("ann", "turned", one.state("ann", "turned").proposals[0].seq).surfaces
+        again = propose_carried(one, "ann", "first", [each for each in whole if each.frame not in gone])
+        assert {each.frame for each in again} == set(POSES) - {"away", "turned"} - gone
+        assert set(one.waiting("ann")) == {"beside", "other side", "steep"}
+        assert [each.origin for each in one.state("ann", "steep").proposals] == ["uncertainty"]
+        assert np.array_equal(one.state("ann", "turned").surfaces, marked)
+        assert {each.frame for each in propose_carried(one, "ann", "first", whole)} >= gone
+        assert gone < set(one.waiting("ann")), "what is seen again is offered again"

@@ -190,18 +190,23 @@ class Annotations:
         Args:
             annotator: Who is asked.
             origin: What they come from; another offer of the same origin takes their place.
-            surfaces: By frame.
+            surfaces: By frame; where nothing of it is new, what waits there from that origin is withdrawn.
             visible_shares: How much of what was marked each frame sees.
         """
-        shares, offered = visible_shares or {}, []
+        shares, origin = visible_shares or {}, origin[:LONGEST_NAME]
+        offered: list[tuple[str, Action]] = []
+        new: list[str] = []
         for frame, proposed in surfaces.items():
             state = self.state(annotator, frame)
-            new = proposed * (~state.by_hand & (state.surfaces != proposed))
-            if new.any():
-                body = to_json(new) | {"origin": origin[:LONGEST_NAME], "visible_share": shares.get(frame)}
-                offered.append((frame, Action(PROPOSE, body)))
+            mask = proposed * (~state.by_hand & (state.surfaces != proposed))
+            if mask.any():
+                new.append(frame)
+            elif all(one.origin != origin for one in state.proposals):
+                continue
+            body = to_json(mask) | {"origin": origin, "visible_share": shares.get(frame)}
+            offered.append((frame, Action(PROPOSE, body)))
         self.do_all(annotator, offered)
-        return tuple(frame for frame, _ in offered)
+        return tuple(new)
 
     def accept(self, annotator: str, frame: str, proposal: int) -> FrameState:
         """Take a proposal as it is."""

@@ -72,7 +72,8 @@ def carry_frame(
 ) -> tuple[Carried, ...]:
     """Carry what an annotator marked in a frame to all others through the run's surface, and propose it there.
 
-    What a hand decided there stays; carried again, the new proposals take the place of those that still wait.
+    What a hand decided there stays; carried again, the new proposals take the place of those that still wait, and those
+    of frames that see none of it any more are withdrawn.
     """
     manifest = run.manifest()
     poses = _posed(manifest)
@@ -113,9 +114,14 @@ def carry_mesh(
 def propose_carried(
     annotations: Annotations, annotator: str, origin: str, carried: Iterable[Carried]
 ) -> tuple[Carried, ...]:
-    """Offer what was carried to the annotator; the parts that say something new."""
+    """Offer what was carried to the annotator; the parts that say something new.
+
+    What waits from the same origin in frames that nothing was carried to now is withdrawn.
+    """
     found = {one.frame: one for one in carried}
-    surfaces = {name: one.surfaces for name, one in found.items()}
+    sizes = annotations.frames.sizes_hw
+    surfaces = {name: np.zeros(sizes[name], dtype=np.uint8) for name in annotations.waiting(annotator)}
+    surfaces |= {name: one.surfaces for name, one in found.items()}
     shares = {name: one.visible_share for name, one in found.items()}
     return tuple(found[name] for name in annotations.propose(annotator, origin, surfaces, shares))
 
