@@ -116,6 +116,16 @@ def test_progress_counts_the_frames(make: Make) -> None:
     assert told[0] == (0, 6) and told[-1] == (6, 6)
 
 
+def test_a_mask_that_is_made_first_counts_as_much_as_the_labels(make: Make) -> None:
+    run = make("run", ByUncertainty())
+    told: list[tuple[int, int]] = []
+    relabel(run, ByMask(), progress=lambda *done: told.append(done))
+    assert told == [(done, 12) for done in (*range(7), *range(6, 13))]
+    told.clear()
+    relabel(run, ByMaskAndUncertainty("union"), progress=lambda *done: told.append(done))
+    assert told == [(done, 6) for done in range(7)], "the mask is there"
+
+
 def test_a_run_that_another_process_writes_is_left_alone(make: Make) -> None:
     run = make("run", ByUncertainty())
     before = everything(run)

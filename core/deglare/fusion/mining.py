@@ -94,6 +94,11 @@ class Mining:
         """What its files are made with."""
         return Key.after(MINE, {"base": self.base, "rule": described(self.rule)}, self.predicted)
 
+    @property
+    def is_current(self) -> bool:
+        """Whether its files are there already."""
+        return self.run.is_current(MINE, self.key.settings, self.key.inputs)
+
     def make(self, announce: Announce = silently) -> Key:
         """Write the mask of every frame that has none yet, and how well they find what is reflective, if that is known.
 

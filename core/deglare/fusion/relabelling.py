@@ -27,7 +27,7 @@ from deglare.fusion.strategies import ByMask, Strategy
 from deglare.fusion.threads import in_order, usable_threads
 from deglare.fusion.uncertainty import UncertaintyMap
 from deglare.networks.disparity import INDOOR, MetricRange
-from deglare.progress import Progress, quiet
+from deglare.progress import Progress, halves, quiet
 from deglare.types import Camera, Rigid, inverse_rigid
 
 FUSE, ASIDE = "fuse", ".fusing"
@@ -117,8 +117,9 @@ class Fusing:
     def write(self, progress: Progress = quiet) -> None:
         """Write the labels, and where each pixel of them is from. The caller holds the run."""
         run, key, needs = self.evidence.run, self.key, self.strategy.needs
-        if needs.mask:
-            self.mining.make()
+        if needs.mask and not self.mining.is_current:
+            mined, progress = halves(progress)
+            self.mining.make(told_to(mined))
         names = list(self.evidence.poses)
         levels = levels_of(needs, in_order(lambda name: self.evidence.of(name, needs), names, self.threads))
         with beside(run) as aside:
@@ -167,7 +168,7 @@ def relabel(
         run: Predicted and projected, fused before or not.
         strategy: What makes the labels. One that goes by a mask has it made first, see `mine`.
         threads: How many frames at a time; as many as there are cores if not given.
-        progress: Told how many frames are done.
+        progress: Told how many frames are done; each counts twice where a mask is made first.
     """
     with run.held():
         fusing = fusing_of(run, strategy, threads or usable_threads())
