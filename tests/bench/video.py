@@ -12,6 +12,8 @@ Both run in processes of their own; seconds are of the CPU, of all threads and c
 alone: for ours all stages up to them (decoding, choosing, depth that sets the scale, features, pairs, cameras) and all
 that belongs to no stage, such as importing; for the baseline everything it does.
 
+The two paths are compared with each other too: where they agree, what both are off by is the truth's.
+
 Both look at every frame (``--spacing 0``). Ours counts the frames whose cameras it believes, the baseline those of its
 largest model. Position and rotation are compared after one similarity alignment of the whole path. ``scale`` is what
 that multiplies our metres with, 1 is right; the baseline has no metres. ``turned`` is the rotation once the world is
@@ -66,7 +68,7 @@ Poses = Mapping[int, Rigid]
 
 @dataclass(frozen=True)
 class Path3D:
-    """How far cameras are from the true ones."""
+    """How far cameras are from the true ones, or from another method's."""
 
     frames: int
     median_cm: float
@@ -153,10 +155,25 @@ def baseline_alone(folder: Path) -> None:
     print(json.dumps(poses))
 
 
-def compared(found: Poses, sequence: Sequence) -> Path3D:
-    """After one similarity alignment."""
-    numbers = sorted(found)
-    truth = np.stack([sequence[number].world_T_cam for number in numbers])  # type: ignore[arg-type]
+def as_lists(poses: Poses) -> dict[str, list[list[float]]]:
+    """As a row keeps them."""
+    return {str(number): pose.tolist() for number, pose in poses.items()}
+
+
+def row_poses(row: Mapping[str, Any]) -> Poses:
+    """Those that a row keeps."""
+    return {int(number): np.array(pose) for number, pose in row["poses"].items()}
+
+
+def true_poses(sequence: Sequence) -> Poses:
+    """As its data set has them."""
+    return {number: frame.world_T_cam for number, frame in enumerate(sequence) if frame.world_T_cam is not None}
+
+
+def compared(found: Poses, others: Poses) -> Path3D:
+    """After one similarity alignment of the frames that both have."""
+    numbers = sorted(found.keys() & others.keys())
+    truth = np.stack([others[number] for number in numbers])
     poses = np.stack([found[number] for number in numbers])
     scale, rotation, shift = similarity(poses[:, :3, 3], truth[:, :3, 3])
     off_cm = 100 * np.linalg.norm(scale * poses[:, :3, 3] @ rotation.T + shift - truth[:, :3, 3], axis=1)
@@ -212,15 +229,16 @@ def ratios_of(depth: DepthMap, truth: DepthMap) -> np.ndarray:
     return depth.metres[known] / wanted[known]
 
 
-def told(label: str, row: Mapping[str, Any], total: int) -> None:
-    """One line of the table."""
-    path = Path3D(**row["path"])
+def told(label: str, row: Mapping[str, Any], truth: Poses) -> dict[str, Any]:
+    """One line of the table is printed, and returned."""
+    path = compared(row_poses(row), truth)
     cameras = row.get("cameras_cpu_s", row["cpu_s"])
     print(
-        f"{label:<18}{path.frames:4d}/{total:<4d}{path.median_cm:8.1f}{path.worst_cm:8.1f}{path.median_deg:8.2f}{path.turned_deg:8.2f}"
+        f"{label:<18}{path.frames:4d}/{len(truth):<4d}{path.median_cm:8.1f}{path.worst_cm:8.1f}{path.median_deg:8.2f}{path.turned_deg:8.2f}"
         f"{path.scale:8.3f}{cameras:9.0f}{row['cpu_s']:9.0f}{row['clock_s']:9.0f}",
         flush=True,
     )
+    return vars(path)
 
 
 @dataclass(frozen=True)
@@ -239,17 +257,23 @@ class Row:
 def measured(name: str, options: argparse.Namespace, folder: Path) -> dict[str, Any]:
     """One sequence, ours and then the baseline."""
     sequence = CLIPS[name](options.shared)
+    truth = true_poses(sequence)
     mine = Row(folder / f"{name}-ours.json").measured(lambda: ours_measured(name, sequence, options, folder))
-    if mine["path"] is not None:
-        told(f"{name}, ours", mine, len(sequence))
+    if mine["poses"]:
+        mine["path"] = told(f"{name}, ours", mine, truth)
     for layer, (as_it_is, after) in sorted(mine["abs_rel"].items(), key=lambda one: LAYERS.index(one[0].split("/")[0])):
         print(f"  {layer:<28} abs rel {as_it_is:.3f} as it is, {after:.3f} after one scale")
     if options.skip_baseline:
         return {"ours": mine}
     row = Row(folder / f"{name}-pycolmap.json")
     base = row.measured(lambda: baseline_measured(sequence, folder / f"{name}-baseline"))
-    if base["path"] is not None:
-        told(f"{name}, pycolmap", base, len(sequence))
+    if len(base["poses"]) > 2:
+        base["path"] = told(f"{name}, pycolmap", base, truth)
+        if mine["poses"]:
+            apart = compared(row_poses(base), row_poses(mine))
+            print(
+                f"  from ours, after one alignment: {apart.median_cm:.1f} cm, {apart.median_deg:.2f} degrees (medians)"
+            )
     print(f"  seconds of CPU, all of pycolmap's over those of our cameras: {base['cpu_s'] / mine['cameras_cpu_s']:.1f}")
     print(f"  and over all of ours, depth and mesh included: {base['cpu_s'] / mine['cpu_s']:.1f}")
     return {"ours": mine, "pycolmap": base}
@@ -265,7 +289,7 @@ def ours_measured(name: str, sequence: Sequence, options: argparse.Namespace, fo
     believed: list[str] = verdict["believed"]
     layers = (f"predicted/{verdict['scale']['teachers'][0]}", "projected", "fused") if believed else ()
     return {
-        "path": vars(compared(our_poses(run, believed), sequence)) if believed else None,
+        "poses": as_lists(our_poses(run, believed)),
         "abs_rel": {layer: depth_error(RunFolder(run), layer, believed, sequence) for layer in layers},
         "cpu_s": cpu_s,
         "cameras_cpu_s": cpu_s - sum(spent for stage, spent in result["cpu_seconds"].items() if stage in AFTERWARDS),
@@ -281,7 +305,7 @@ def baseline_measured(sequence: Sequence, folder: Path) -> dict[str, Any]:
     shutil.rmtree(folder, ignore_errors=True)
     poses, cpu_s, clock_s = baseline(sequence, folder)
     return {
-        "path": vars(compared(poses, sequence)) if len(poses) > 2 else None,
+        "poses": as_lists(poses),
         "cpu_seconds": read_json(folder / STEPS),
         "cpu_s": cpu_s,
         "clock_s": clock_s,
