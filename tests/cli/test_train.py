@@ -181,13 +181,22 @@ def test_validation_measures_sequences_with_depth(
 
 def test_validation_of_triplet_mining_says_how_well_its_mask_finds_reflections(tmp_path: Path) -> None:
     held = write_glare_wall(tmp_path / "held", frames=4)
-    for method, more in (("triplet", ["--method.warm-up", "0"]), ("triplet", ["--method.pose", "posenet"])):
-        out = tmp_path / more[-1]
+    for pose in ("known", "posenet"):
+        out = tmp_path / pose
         line = words(held, out, "--steps", "1", "--held-out", str(held), "--validate-every", "1")
-        assert main(["train", f"method:{method}", *more, *line[2:]]) == 0
+        assert main(["train", "method:triplet", "--method.warm-up", "0", "--method.pose", pose, *line[2:]]) == 0
         found = json.loads((out / "validation.jsonl").read_text())
-        assert ("mined_precision" in found and "mined_recall" in found) == (more[-1] == "0")
+        assert ("mined_precision" in found and "mined_recall" in found) == (pose == "known")
         assert (out / "losses.png").is_file()
+
+
+def test_a_training_that_would_end_before_it_mines_is_refused(
+    wall: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    line = words(wall, tmp_path / "run", "--steps", "600")
+    assert main(["train", "method:triplet", *line[2:]]) == 2
+    assert "600 steps end within the warm-up of 1000" in capsys.readouterr().err
+    assert not (tmp_path / "run").exists()
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # protobuf's, inside TensorBoard

@@ -94,6 +94,7 @@ def train(
     if memory_gb < 0 or workers < 0:
         raise RequestError("--memory-gb and --workers are not negative")
     _require_folders(held_out)
+    _require_mining(method, training.steps)
     wanted = Wanted(
         training.size_hw,
         rule,
@@ -208,6 +209,14 @@ def _stream(data: list[Path], wanted: Wanted, rooms: RoomFlags) -> RoomStream | 
         raise RequestError(f"{asked[0]} is rendered where it is trained on and takes no --workers: leave them away")
     shoot = ShootSettings(frames=rooms.frames_each, size_hw=wanted.size_hw)
     return RoomStream(shoot, asked[0].removeprefix(ROOMS), wanted.rule, rooms.pool, rooms.turnover)
+
+
+def _require_mining(method: MethodConfig, steps: int) -> None:
+    if isinstance(method, Triplet) and method.warm_up >= steps:
+        raise RequestError(
+            f"nothing would be mined: {steps} steps end within the warm-up of {method.warm_up}; give a smaller "
+            "--method.warm-up, 0 for a network that knows depth already"
+        )
 
 
 def _require_folders(held_out: tuple[Path, ...]) -> None:
