@@ -1,26 +1,5 @@
-"""One finished run for all attacks, and copies of it to be broken."""
+"""What all attacks use."""
 
-from __future__ import annotations
+from breaking import copy_of, glare
 
-import shutil
-from collections.abc import Callable
-from pathlib import Path
-
-import pytest
-from open_runs import make_glare_run
-
-
-@pytest.fixture(scope="session")
-def glare(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Not to be changed."""
-    return make_glare_run(tmp_path_factory.mktemp("studio"))
-
-
-@pytest.fixture
-def copy_of(tmp_path: Path) -> Callable[..., Path]:
-    """A copy of a run that a test may change."""
-
-    def copy(folder: Path, name: str | None = None) -> Path:
-        return Path(shutil.copytree(folder, tmp_path / (name or folder.name)))
-
-    return copy
+__all__ = ["copy_of", "glare"]
