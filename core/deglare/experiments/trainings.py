@@ -25,13 +25,39 @@ PHOTOMETRIC_RATE, MINED_RATE, SUPERVISED_RATE, RATE_PIXELS = 20.0, 9.0, 70.0, 12
 
 
 @dataclass(frozen=True)
-class Taught:
-    """A teacher: photometric loss under known poses, on the frames of ``source``."""
+class Lesson:
+    """What all of them have: whose frames are learnt from, and how."""
 
     source: Source
     training: TrainSettings
     every: int
     checkpoint_every: int
+
+    def learn(self, settings: TrainSettings, method: MethodConfig, place: Path, tools: Tools) -> Result:
+        """Train, or go on; what only serves to go on is removed in the end."""
+        if not (place / NETWORK_FILE).is_file():  # it is written last
+            self._train(settings, method, place, tools)
+        shutil.rmtree(place / CHECKPOINTS, ignore_errors=True)
+        return {"model": NETWORK_FILE}
+
+    def _train(self, settings: TrainSettings, method: MethodConfig, place: Path, tools: Tools) -> None:
+        rule = TripleRule(every=self.every)
+        wanted = Wanted(settings.size_hw, rule, method.needs_poses, method.needs_sources, method.reads)
+        with tools.announce("decode") as progress:
+            data = load_triples(self.source.scenes(tools), wanted, progress)
+        lost = "".join(f"; {count} targets without: {reason}" for reason, count in data.lost.most_common())
+        tools.tell(f"  {len(data)} samples{lost}")
+        watching = Watching(20, self.checkpoint_every, picture_every=settings.steps, validate_every=0)
+        training = Training(settings, method_name(method), method, data, place, watching, tools.device)
+        with tools.announce("train") as progress:
+            outcome = train(training, progress=progress, stop=tools.stop)
+        if not outcome.is_finished:
+            raise StoppedError
+
+
+@dataclass(frozen=True)
+class Taught(Lesson):
+    """A teacher: photometric loss under known poses."""
 
     @property
     def settings(self) -> Mapping[str, Any]:
@@ -45,17 +71,13 @@ class Taught:
 
     def do(self, place: Path, needs: Sequence[Done], tools: Tools) -> Result:
         """Train, or go on."""
-        return _train(self.training, SelfSup(), self, place, tools)
+        return self.learn(self.training, SelfSup(), place, tools)
 
 
 @dataclass(frozen=True)
-class Longer:
+class Longer(Lesson):
     """A teacher that goes on: with mined triplets, or for the comparison with photometric error alone."""
 
-    source: Source
-    training: TrainSettings
-    every: int
-    checkpoint_every: int
     views: Views
 
     @property
@@ -71,17 +93,13 @@ class Longer:
     def do(self, place: Path, needs: Sequence[Done], tools: Tools) -> Result:
         """The teacher's step comes first in what is needed. What it learned so far is the warm-up of mining."""
         method = Triplet(warm_up=0) if self.views == "triplet" else SelfSup()
-        return _train(_from(needs[0], self.training), method, self, place, tools)
+        return self.learn(_from(needs[0], self.training), method, place, tools)
 
 
 @dataclass(frozen=True)
-class Student:
+class Student(Lesson):
     """A fresh network, or one that begins as its teacher, trained on a layer of the runs that a step before wrote."""
 
-    source: Source
-    training: TrainSettings
-    every: int
-    checkpoint_every: int
     layer: str
     normals: float = 0.0
     goes_on: bool = False
@@ -102,17 +120,13 @@ class Student:
         """Train, or go on. The labels are those of the last step that is needed."""
         training = _from(needs[0], self.training) if self.goes_on else self.training
         method = Distill3D(str(needs[-1].place), self.layer, normals=self.normals)
-        return _train(training, method, self, place, tools)
+        return self.learn(training, method, place, tools)
 
 
 @dataclass(frozen=True)
-class Paired:
+class Paired(Lesson):
     """A network that learns from two teachers, as reflection-aware distillation does."""
 
-    source: Source
-    training: TrainSettings
-    every: int
-    checkpoint_every: int
     goes_on: bool = False
     """Whether it begins as the plain teacher."""
 
@@ -130,34 +144,7 @@ class Paired:
         """The plain teacher's step comes first in what is needed, then that of the one that mined."""
         plain, mined = (str(weights_of(teacher)) for teacher in needs[:2])
         training = _from(needs[0], self.training) if self.goes_on else self.training
-        return _train(training, TripletDistilled(plain, mined), self, place, tools)
-
-
-Lesson = Taught | Longer | Student | Paired
-
-
-def _train(settings: TrainSettings, method: MethodConfig, step: Lesson, place: Path, tools: Tools) -> Result:
-    """Train, or go on; what only serves to go on is removed in the end."""
-    if not (place / NETWORK_FILE).is_file():  # it is written last
-        _trained(settings, method, step, place, tools)
-    shutil.rmtree(place / CHECKPOINTS, ignore_errors=True)
-    return {"model": NETWORK_FILE}
-
-
-def _trained(settings: TrainSettings, method: MethodConfig, step: Lesson, place: Path, tools: Tools) -> None:
-    wanted = Wanted(
-        settings.size_hw, TripleRule(every=step.every), method.needs_poses, method.needs_sources, method.reads
-    )
-    with tools.announce("decode") as progress:
-        data = load_triples(step.source.scenes(tools), wanted, progress)
-    lost = "".join(f"; {count} targets without: {reason}" for reason, count in data.lost.most_common())
-    tools.tell(f"  {len(data)} samples{lost}")
-    watching = Watching(20, step.checkpoint_every, picture_every=settings.steps, validate_every=0)
-    training = Training(settings, method_name(method), method, data, place, watching, tools.device)
-    with tools.announce("train") as progress:
-        outcome = train(training, progress=progress, stop=tools.stop)
-    if not outcome.is_finished:
-        raise StoppedError
+        return self.learn(training, TripletDistilled(plain, mined), place, tools)
 
 
 def _from(model: Done, training: TrainSettings) -> TrainSettings:
