@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -17,11 +18,11 @@ from deglare.data.files import read_png16
 from deglare.data.run_folder import RunFolder
 from deglare.inspection.failures import kept
 from deglare.inspection.run import InspectedRun
-from deglare_viewer.app import make_app
+from deglare_viewer.app import Options, make_app
 from deglare_viewer.sessions import RunTable
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, ConsoleMessage, Page, Request
+    from playwright.sync_api import Browser, ConsoleMessage, Locator, Page, Request
 
 IN_APP = "document.querySelector('.dg-mount')?.studio"
 SIZE_HW = (64, 96)
@@ -182,7 +183,7 @@ def test_frames_sort_by_another_column_when_its_head_is_clicked(here: Visit) -> 
     column(here, "#dg-frames", 5).nth(5).wait_for()
     for order in (True, False):
         here.page.locator("#dg-frames thead button").nth(5).click()
-        wait_until(here, lambda order=order: is_sorted(numbers(here, "#dg-frames", 5), order))
+        wait_until(here.page, lambda order=order: is_sorted(numbers(here, "#dg-frames", 5), order))
 
 
 def is_sorted(values: list[float], downwards: bool) -> bool:
@@ -208,7 +209,7 @@ def test_a_failure_is_kept_with_a_note_opened_again_and_removed(here: Visit, run
     row.locator("input").fill("a hole in the wall")
     row.locator("input").press("Enter")
     here.page.wait_for_function("document.querySelector('.dg-kept-row input')?.value === 'a hole in the wall'")
-    wait_until(here, lambda: [one.note for one in kept(InspectedRun.open(run))] == ["a hole in the wall"])
+    wait_until(here.page, lambda: [one.note for one in kept(InspectedRun.open(run))] == ["a hole in the wall"])
     (failure,) = kept(InspectedRun.open(run))
     assert (failure.view.frame, failure.view.x, failure.view.y) == ("005", x, y)
     here.set({"frame": "001"}).until("state.shown === 1")
@@ -285,10 +286,49 @@ def test_results_stand_beside_the_papers(here: Visit) -> None:
     assert here.page.locator("text=3D Distillation").count() > 0
     before = own.inner_text()
     here.page.locator("#dg-region label", has_text="reflective").first.click()
-    wait_until(here, lambda: own.inner_text() != before)
+    wait_until(here.page, lambda: own.inner_text() != before)
     here.page.get_by_role("tab", name="Inspect").click()
     here.set({"frame": "006"}).until("state.shown === 6")
     assert here.ask("state.frame") == 6
+
+
+def test_a_training_is_followed_while_it_goes_on(
+    page: Page, serve: Callable[[Any], str], run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("deglare_viewer.panels.training.EVERY_S", 0.5)
+    training = write_training(tmp_path / "night", steps=4, done=2)
+    address = serve(make_app(RunTable([run]), Options(trainings=(training,))))
+    page.goto(address)
+    page.get_by_role("tab", name="Results").click()
+    legend = page.locator(".dg-trainings .legend")
+    legend.filter(has_text="night").filter(has_text="step 2 of 4").wait_for()
+    chart = page.locator(".dg-trainings figure").filter(has_text="precision of the mined mask")
+    wait_until(page, lambda: chart.locator(".reading").inner_text() == "0.3")
+    assert ink_of(chart) > 200
+    write_training(training, steps=4, done=4)
+    legend.filter(has_text="4 steps").wait_for()
+    wait_until(page, lambda: chart.locator(".reading").inner_text() == "0.5")
+    chart.locator("canvas").hover(position={"x": 36, "y": 60})
+    wait_until(page, lambda: chart.locator(".reading").inner_text() == "step 1: 0.2")
+
+
+def write_training(folder: Path, steps: int, done: int) -> Path:
+    """As ``deglare train`` leaves it after some steps."""
+    folder.mkdir(exist_ok=True)
+    settings = {"settings": {"network": "small", "steps": steps}, "method": {"name": "triplet"}}
+    (folder / "config.json").write_text(json.dumps(settings))
+    for name, key in (("losses", "loss"), ("validation", "mined_precision")):
+        lines = [json.dumps({"step": step, key: 0.1 + step / 10}) for step in range(1, done + 1)]
+        (folder / f"{name}.jsonl").write_text("\n".join(lines) + "\n")
+    return folder
+
+
+def ink_of(chart: Locator) -> int:
+    """How many pixels of a chart are drawn on."""
+    count = "(canvas) => { const {data} = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height);"
+    return chart.locator("canvas").evaluate(
+        f"{count} return data.filter((value, i) => i % 4 === 3 && value).length; }}"
+    )
 
 
 def test_a_run_that_cannot_be_opened_says_why(enter: Enter, run: Path) -> None:
@@ -309,10 +349,10 @@ def test_a_run_that_vanishes_while_it_is_open_gets_a_sentence(here: Visit, run: 
     here.page.locator("text=is gone").first.wait_for()
 
 
-def wait_until(here: Visit, is_true: Callable[[], bool]) -> None:
+def wait_until(page: Page, is_true: Callable[[], bool]) -> None:
     """For what lies on disk or is read in pieces; the page's own patience bounds it."""
     for _ in range(600):
         if is_true():
             return
-        here.page.wait_for_timeout(100)
+        page.wait_for_timeout(100)
     raise AssertionError("it never came true")

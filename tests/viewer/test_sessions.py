@@ -16,7 +16,7 @@ from deglare.data.run_folder import PLAIN_NAME, RunFolder
 from deglare.errors import DataError, RequestError
 from deglare.fusion.relabelling import relabel
 from deglare.fusion.strategies import Blend
-from deglare_viewer.sessions import RunTable, UnknownRunError, runs_among, slug, unique
+from deglare_viewer.sessions import RunTable, UnknownRunError, named_among, slug, unique
 
 Copy = Callable[..., Path]
 
@@ -124,15 +124,25 @@ def test_a_mended_run_opens_again(glare: Path, copy_of: Copy) -> None:
 
 def test_runs_are_found_in_the_folders_that_hold_them(glare: Path, copy_of: Copy) -> None:
     one, two = copy_of(glare, "one"), copy_of(glare, "two")
-    assert runs_among([one.parent]) == [one, two]
-    assert runs_among([two, one]) == [two, one]
+    assert named_among([one.parent]) == ([one, two], [])
+    assert named_among([two, one]) == ([two, one], [])
+
+
+def test_trainings_are_found_beside_runs(glare: Path, copy_of: Copy) -> None:
+    run = copy_of(glare)
+    training = run.parent / "trained"
+    training.mkdir()
+    (training / "config.json").write_text("{}")
+    (training / "losses.jsonl").write_text("")
+    assert named_among([run.parent]) == ([run], [training])
+    assert named_among([training]) == ([], [training])
 
 
 def test_a_name_that_leads_to_no_run_is_refused_before_anything_is_served(tmp_path: Path) -> None:
     with pytest.raises(RequestError, match="no folder"):
-        runs_among([tmp_path / "nowhere"])
+        named_among([tmp_path / "nowhere"])
     with pytest.raises(RequestError, match="holds none"):
-        runs_among([tmp_path])
+        named_among([tmp_path])
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no pipes in folders")

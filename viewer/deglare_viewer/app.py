@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import gradio as gr
@@ -23,6 +24,7 @@ from deglare_viewer.preloading import Preloading
 from deglare_viewer.routes import PREFIX, Reading, add_routes, static_files
 from deglare_viewer.sessions import RunTable
 from deglare_viewer.theme import PAGE_STYLE, studio_theme
+from deglare_viewer.trainings import Trainings
 
 TITLE = "deglare"
 HEAD = "<h1>deglare</h1><p>where depth is wrong on reflective surfaces, why, and what fusion does about it</p>"
@@ -46,6 +48,8 @@ class Options:
     rules: Rules = field(default_factory=Rules)
     films: Filming | None = None
     """Visitors' own clips; without it nobody can bring any."""
+    trainings: tuple[Path, ...] = ()
+    """Folders of ``deglare train``."""
 
 
 def build(table: RunTable, reading: Reading, options: Options | None = None) -> gr.Blocks:
@@ -57,7 +61,8 @@ def build(table: RunTable, reading: Reading, options: Options | None = None) -> 
             run = gr.Dropdown([], label="run", elem_id="dg-run", min_width=240, scale=0, container=False)
         opened = blocks.load(_opened(table), None, [run], show_progress="hidden", api_visibility="private")
         with gr.Tabs() as tabs:
-            studio = Studio(table, reading, blocks, tabs, run, opened, options.is_read_only, options.films)
+            trainings = Trainings(options.trainings)
+            studio = Studio(table, reading, blocks, tabs, run, opened, options.is_read_only, options.films, trainings)
             for panel in options.panels or panels_for(options):
                 with gr.Tab(panel.title, id=panel.title.lower()):
                     panel.build(studio)

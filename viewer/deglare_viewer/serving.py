@@ -7,7 +7,7 @@ import secrets
 import socket
 import sys
 import webbrowser
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from deglare.errors import RequestError
 from deglare.progress import Progress, quiet
 from deglare_viewer.guarding import EVERY_ADDRESS, LOOPBACK, Rules
-from deglare_viewer.sessions import RunTable, runs_among
+from deglare_viewer.sessions import RunTable, named_among
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -62,7 +62,7 @@ def silently(stage: str) -> AbstractContextManager[Progress]:
 
 
 def serve(
-    run_paths: Iterable[Path],
+    paths: Iterable[Path],
     how: Serving = Serving(),
     say: Say = lambda text: None,
     announce: Announce = silently,
@@ -70,18 +70,19 @@ def serve(
     """Serve runs until somebody stops it.
 
     Args:
-        run_paths: Runs, or folders of runs; the bundled scene if there are none.
+        paths: Runs and trainings, or folders that hold some; the bundled scene if there is no run.
         how: Where, and for whom.
         say: Told where it runs, and what to be careful about.
         announce: Told of the unpacking of the bundled scene, for a progress bar.
     """
-    table = table_of(run_paths, announce)
+    runs, trainings = named_among(paths)
+    table = table_of(runs, announce)
     for one in table.listing():
         if one.fault is not None:
             say(f"{one.name} cannot be opened: {one.fault}")
     how = _with_password(how)
     with closing(open_port(how.host, how.port)) as door, _shared(door, how) as link:
-        server = _server(table, how, link)
+        server = _server(table, how, link, trainings)
         address = address_of(door, how.host)
         for sentence in warnings_for(how, link or address):
             say(sentence)
@@ -93,15 +94,14 @@ def serve(
     say("deglare has stopped")
 
 
-def table_of(run_paths: Iterable[Path], announce: Announce = silently) -> RunTable:
+def table_of(runs: Sequence[Path], announce: Announce = silently) -> RunTable:
     """The runs that were named, or the bundled one."""
     from deglare.inspection.bundled import bundled_run
 
-    runs = runs_among(run_paths)
-    if not runs:
-        with announce("unpack the bundled scene") as progress:
-            runs = [bundled_run(progress)]
-    return RunTable(runs)
+    if runs:
+        return RunTable(runs)
+    with announce("unpack the bundled scene") as progress:
+        return RunTable([bundled_run(progress)])
 
 
 def open_port(host: str, wanted: int) -> socket.socket:
@@ -188,7 +188,7 @@ def _open_browser(address: str) -> None:
     Thread(target=webbrowser.open, args=(address,), daemon=True).start()
 
 
-def _server(table: RunTable, how: Serving, link: str | None) -> uvicorn.Server:
+def _server(table: RunTable, how: Serving, link: str | None, trainings: Sequence[Path]) -> uvicorn.Server:
     import uvicorn
 
     from deglare.inspection.bundled import cache_folder
@@ -203,8 +203,9 @@ def _server(table: RunTable, how: Serving, link: str | None) -> uvicorn.Server:
         "subset_bytes": 0 if how.is_read_only else SUBSET_BYTES,
     }
     rules = Rules.for_host(how.host, names, password=how.password, **limits)
+    options = Options(rules=rules, is_read_only=how.is_read_only, films=films, trainings=tuple(trainings))
     config = uvicorn.Config(
-        make_app(table, Options(rules=rules, is_read_only=how.is_read_only, films=films)),
+        make_app(table, options),
         log_level="warning",
         access_log=False,
         server_header=False,

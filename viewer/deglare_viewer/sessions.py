@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import stat
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from os import DirEntry, scandir, stat_result
@@ -170,20 +170,30 @@ def listed(entry: Entry) -> Listed:
         return Listed(entry.id, entry.name, 0, str(error))
 
 
-def runs_among(paths: Iterable[Path]) -> list[Path]:
-    """The runs that were named: each a run, or a folder that holds some. A name that leads nowhere is refused."""
-    return [run for path in paths for run in _runs_at(path)]
+def named_among(paths: Iterable[Path]) -> tuple[list[Path], list[Path]]:
+    """The runs and the trainings that were named: each path is one, or a folder that holds some.
+
+    A name that leads to neither is refused.
+    """
+    from deglare.training.curves import looks_like_training
+
+    runs: list[Path] = []
+    trainings: list[Path] = []
+    for path in paths:
+        if not path.is_dir():
+            raise RequestError(f"there is no folder {path}: name the folder of a run, as deglare label writes them")
+        here = _folders_at(path, looks_like_run), _folders_at(path, looks_like_training)
+        if not any(here):
+            raise RequestError(f"{path} is no run and holds none: make one with deglare label or deglare demo")
+        runs += here[0]
+        trainings += here[1]
+    return runs, trainings
 
 
-def _runs_at(path: Path) -> list[Path]:
-    if looks_like_run(path):
+def _folders_at(path: Path, looks_right: Callable[[Path], bool]) -> list[Path]:
+    if looks_right(path):
         return [path]
-    if not path.is_dir():
-        raise RequestError(f"there is no folder {path}: name the folder of a run, as deglare label writes them")
-    within = sorted(child for child in path.iterdir() if child.is_dir() and looks_like_run(child))
-    if not within:
-        raise RequestError(f"{path} is no run and holds none: make one with deglare label or deglare demo")
-    return within
+    return sorted(child for child in path.iterdir() if child.is_dir() and looks_right(child))
 
 
 def require_own_files(root: Path) -> None:

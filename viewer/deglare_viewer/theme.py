@@ -159,6 +159,18 @@ body, gradio-app {{ background: {GROUND} !important; }}
 .dg-table :focus-visible {{ outline: 2px solid {ACCENT}; outline-offset: -2px; }}
 .dg-scroll .dg-table {{ max-height: 400px; overflow-y: auto; }}
 
+.dg-trainings {{ display: grid; grid-template-columns: repeat(auto-fill, minmax(280px, 1fr)); gap: 14px 24px; }}
+.dg-trainings {{ padding: 6px 4px; }}
+.dg-trainings > .legend, .dg-trainings > p {{ grid-column: 1 / -1; margin: 0; }}
+.dg-trainings .legend {{ display: flex; flex-wrap: wrap; gap: 4px 24px; padding: 0; list-style: none; }}
+.dg-trainings .legend {{ font-size: 12.5px; }}
+.dg-trainings .legend i {{ display: inline-block; width: 18px; height: 3px; margin: 0 8px 3px 0; }}
+.dg-trainings .legend span {{ color: {QUIET}; margin-left: 8px; }}
+.dg-trainings figure {{ margin: 0; min-width: 0; }}
+.dg-trainings figcaption {{ display: flex; justify-content: space-between; font-size: 12px; }}
+.dg-trainings figcaption b {{ font-weight: 600; }}
+.dg-trainings .reading {{ color: {QUIET}; font-variant-numeric: tabular-nums; }}
+.dg-trainings canvas {{ display: block; width: 100%; height: 130px; }}
 .dg-sight {{ height: 1px; }}
 .dg-kept, .dg-downloads {{ display: grid; gap: 6px; padding: 4px 0; }}
 .dg-kept-row, .dg-download {{ display: flex; gap: 8px; align-items: center; font-size: 13px; }}

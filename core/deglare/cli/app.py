@@ -24,10 +24,11 @@ def app(
 ) -> Result:
     """Look at finished runs in the browser: where depth is wrong, why, and what fusion does about it.
 
-    Without a run it shows the bundled scene. Only this machine can reach it unless --host or --share say otherwise.
+    Without a run it shows the bundled scene. Folders of deglare train show how it goes, or went. Only this machine can
+    reach it unless --host or --share say otherwise.
 
     Args:
-        runs: Runs, or folders that hold some.
+        runs: Runs and trainings, or folders that hold some.
         host: The address to listen at; 0.0.0.0 is every address of this machine.
         port: The first port to try; where it is taken, the next free one. 0 is any.
         password: Asked of every visitor.

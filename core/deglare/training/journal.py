@@ -8,6 +8,9 @@ from pathlib import Path
 
 from deglare.data.files import read_text, write_text
 
+CONFIG, LOSSES, VALIDATION = "config.json", "losses.jsonl", "validation.jsonl"
+"""In a run's folder: what it is, and its journals."""
+
 MAX_BYTES = 1 << 30
 
 

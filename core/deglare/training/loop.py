@@ -36,6 +36,7 @@ from deglare.training.checkpoints import (
     write_checkpoint,
 )
 from deglare.training.draws import Share, seed_for_step
+from deglare.training.journal import CONFIG
 from deglare.training.reporting import CHECKPOINTS, NETWORK_FILE, Reporter, Validate
 from deglare.training.samples import BatchSource, augmented
 from deglare.training.settings import TrainSettings, Watching, is_due
@@ -308,7 +309,7 @@ def freeze_norm(module: nn.Module) -> None:
 def _start_reports(training: Training, step: int, validate: Validate | None) -> Reporter:
     training.out.mkdir(parents=True, exist_ok=True)
     discard(training.out / CHECKPOINTS, step)
-    write_json(training.out / "config.json", {"version": __version__, **training.identity})
+    write_json(training.out / CONFIG, {"version": __version__, **training.identity})
     return Reporter(training.out, training.settings, training.watching, step, validate)
 
 

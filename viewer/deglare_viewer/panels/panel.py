@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
 import gradio as gr
+
+from deglare_viewer.trainings import Trainings
 
 if TYPE_CHECKING:
     from gradio.components import Component
@@ -34,6 +36,8 @@ class Studio:
     """Whether visitors may change runs: write labels, keep failures."""
     films: Filming | None = None
     """Their own clips, where they may bring some."""
+    trainings: Trainings = field(default_factory=Trainings)
+    """How networks were trained."""
 
     def on_run(
         self, work: Callable[..., Any], inputs: Sequence[Component], outputs: Sequence[Component], **kwargs: Any

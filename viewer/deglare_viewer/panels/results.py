@@ -14,6 +14,7 @@ from deglare.evaluation.report import Row
 from deglare.evaluation.runs import REGIONS, RunReport
 from deglare_viewer.panels.experiment import build_experiment
 from deglare_viewer.panels.parts import own_element
+from deglare_viewer.panels.training import build_trainings
 from deglare_viewer.tables import EMPTY, Cell, Column, table_json
 
 if TYPE_CHECKING:
@@ -71,6 +72,7 @@ class Results:
                 )
                 gr.Markdown(f"{published().source}.", elem_classes="dg-quiet")
         build_experiment()
+        build_trainings(studio)
         with gr.Accordion("the networks that ship: how they were trained, and what they reach"):
             gr.Markdown(cards(), elem_id="dg-cards")
 

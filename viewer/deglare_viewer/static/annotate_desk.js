@@ -79,7 +79,7 @@ export async function openDesk(place, run, routes, isReadOnly) {
   attachKeys(place, acts, () => sheet.open || agreeing.isOpen() || desk.cover.childElementCount > 0, signal);
   const middle = h('main', {class: 'middle'}, canvas, desk.mesh.element, desk.cover);
   place.replaceChildren(bar.element, middle, side.element, strip.element, agreeing.element, sheet);
-  place.annotate = {now, acts, counted, frames: desk.frames, saving: desk.saving, picture: desk.picture, sight: desk.picture.sight, mesh: desk.mesh};
+  const known = (place.annotate = {now, acts, counted, frames: desk.frames, saving: desk.saving, picture: desk.picture, sight: desk.picture.sight, mesh: desk.mesh, isBegun: false});
 
   function draw() {
     if (desk.picture.draw()) {
@@ -111,7 +111,7 @@ export async function openDesk(place, run, routes, isReadOnly) {
     tell();
   }
 
-  hearing.begin().finally(() => (place.annotate.isBegun = true));
+  hearing.begin().finally(() => (known.isBegun = true));
   return {
     close() {
       abort.abort();

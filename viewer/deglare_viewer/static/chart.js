@@ -23,13 +23,14 @@ export function createChart(canvas) {
   const pen = penOf(canvas);
   let frame = null;
 
-  /** @param {{x: Axis, y: Axis, lines: Line[], marks: Mark[], right?: number, hasTicks?: boolean,
+  /** @param {{x: Axis, y: Axis, lines: Line[], marks: Mark[], left?: number, right?: number, hasTicks?: boolean,
    *   format?: (value: number) => string, title?: string, isTitleLow?: boolean}} chart */
   function draw({
     x,
     y,
     lines,
     marks = [],
+    left = MARGIN.left,
     right = MARGIN.right,
     hasTicks = true,
     format,
@@ -41,7 +42,7 @@ export function createChart(canvas) {
     pen.clearRect(0, 0, width, height);
     pen.font = FONT;
     const bottom = height - (hasTicks ? MARGIN.bottom : 5);
-    frame = {left: MARGIN.left, right: width - right, top: MARGIN.top, bottom, x, y};
+    frame = {left, right: width - right, top: MARGIN.top, bottom, x, y};
     const labels = placedLabels(marks);
     frame.top += Math.max(0, ...labels.map((label) => label.row + 1)) * LABEL_PX;
     drawAxes(hasTicks, format);

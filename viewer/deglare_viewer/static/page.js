@@ -11,3 +11,4 @@ export {attachDownloads} from './page_saving.js';
 export {attachSight} from './page_sight.js';
 export {attachStudio} from './page_studio.js';
 export {attachTable} from './page_table.js';
+export {attachTrainings} from './page_trainings.js';
