@@ -111,6 +111,7 @@ _LISTED = (
         "robust fusion, blended as far as both agree",
         Blend("agreed"),
         "robust",
+        everywhere=True,
         table="beyond",
     ),
     Arm(
@@ -156,6 +157,7 @@ _LISTED = (
         Blend("agreed"),
         "robust",
         after="agreed",
+        everywhere=True,
         table="beyond",
     ),
     Arm(LONGER, "self-supervised, for as much longer", Predicted(), views="selfsup", everywhere=True, table="triplet"),
