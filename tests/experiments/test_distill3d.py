@@ -35,7 +35,12 @@ def test_all_ways_are_tried_on_one_network_and_some_on_all() -> None:
     students = ids(experiment_of(choice([])), "student")
     taught = [arm for arm in ARMS.values() if arm.views is None]
     assert len([id for id in students if f"/{NETWORK}/" in id]) == len(taught) == len(ARMS) - 2
-    assert {id.split("/")[2] for id in students if "/monovit-small/" in id} == {"self-teaching", "distill3d", "robust"}
+    everywhere = {"self-teaching", "distill3d", "robust", "agreed", "agreed-rounds"}
+    assert {id.split("/")[2] for id in students if "/monovit-small/" in id} == everywhere
+    longer = ids(experiment_of(choice([])), "longer")
+    assert {tuple(id.split("/")[1:3]) for id in longer} == {
+        (network, views) for network in SCALES["small"].networks for views in ("selfsup", "triplet")
+    }
 
 
 def test_named_ways_are_tried_on_every_network() -> None:
