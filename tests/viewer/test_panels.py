@@ -19,7 +19,7 @@ from deglare.inspection.run import InspectedRun
 from deglare.inspection.view import View
 from deglare_viewer.panels import Studio
 from deglare_viewer.panels.applying import mined, wanted, written
-from deglare_viewer.panels.experiment import facts_of, sheet_json
+from deglare_viewer.panels.experiment import claims_of, facts_of, sheet_json
 from deglare_viewer.panels.inspect import shelf_of
 from deglare_viewer.panels.kept import listed, with_view, without_view
 from deglare_viewer.panels.measured import frames_table
@@ -247,7 +247,7 @@ def test_the_experiment_that_ships_is_shown_as_it_was_recorded() -> None:
             assert row[:2] == [line.network, line.title]
             means = [None if cell is None else cell.mean for cell in line.cells]
             assert [None if cell is None else cell[0] for cell in row[2:]] == means
-    assert "deglare bench distill3d" in facts_of(recorded) and "**no**" in facts_of(recorded)
+    assert "deglare bench distill3d" in facts_of(recorded) and "**no**" in claims_of(recorded)
 
 
 def test_the_papers_numbers_and_the_model_cards_are_there() -> None:

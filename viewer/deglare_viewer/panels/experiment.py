@@ -24,7 +24,9 @@ def build_experiment() -> None:
         names = list(sheets)
         which = gr.Dropdown(names, value=names[0], show_label=False, container=False, elem_id="dg-sheet")
         table = own_element("attachTable", "dg-table", sheet_json(sheets[names[0]]), elem_id="dg-experiment")
-        gr.Markdown(facts_of(recorded), elem_classes="dg-quiet", elem_id="dg-experiment-facts")
+        gr.Markdown(claims_of(recorded), elem_classes="dg-quiet", elem_id="dg-experiment-claims")
+        with gr.Accordion("how it was made", open=False):
+            gr.Markdown(facts_of(recorded), elem_classes="dg-quiet")
         quietly: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
         which.input(lambda name: sheet_json(sheets.get(name, [])), [which], [table], **quietly)
 
@@ -45,8 +47,14 @@ def with_interval(record: Record | None) -> Cell:
     return record.mean, f"{interval}{record.scenes} scenes, {record.seeds} seed(s){paper}"
 
 
+def claims_of(recorded: Recorded) -> str:
+    """What was claimed, and what came out on each split."""
+    verdicts: dict[str, list[str]] = {}
+    for claim in recorded.claims:
+        verdicts.setdefault(claim["text"], []).append(f"**{claim['verdict']}** on {claim['split']}")
+    return "\n".join(f"- {', '.join(found)}: {text}" for text, found in verdicts.items())
+
+
 def facts_of(recorded: Recorded) -> str:
-    """The claims with their verdicts, and the facts."""
-    claims = [f"- **{claim['verdict']}** ({claim['split']}): {claim['text']}" for claim in recorded.claims]
-    facts = [f"- {name}: {text}" for name, text in recorded.facts.items()]
-    return "\n".join([*claims, "", *facts])
+    """The command, the data, and what labels are made of."""
+    return "\n".join(f"- {name}: {text}" for name, text in recorded.facts.items())

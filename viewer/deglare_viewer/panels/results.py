@@ -73,7 +73,7 @@ class Results:
                 gr.Markdown(f"{published().source}.", elem_classes="dg-quiet")
         build_experiment()
         build_trainings(studio)
-        with gr.Accordion("the networks that ship: how they were trained, and what they reach"):
+        with gr.Accordion("the networks that ship: how they were trained, and what they reach", open=False):
             gr.Markdown(cards(), elem_id="dg-cards")
 
         def show(id: str | None) -> Any:

@@ -8,6 +8,7 @@ import {h, isNumber, later} from './dom.js';
 const COLOURS = ['#6fb1fc', '#f2a65a', '#5fd38d', '#ff9fd0', '#c9b1ff', '#e1e1e1'];
 const DRAW_MS = 30;
 const LEFT_PX = 46;
+const RIGHT_PX = 16;
 /** Of the largest value: axes show at least so much. */
 const LEAST_SPAN = 0.2;
 const MOST_DIGITS = 4;
@@ -58,7 +59,7 @@ function createOne({title, hint, lines}) {
     if (!canvas.clientWidth) return;
     const marks = isNumber(at) ? [{x: at, colour: '#ffffff', width: 1}] : [];
     const drawn = lines.map(({of, ...line}) => ({...line, colour: COLOURS[of % COLOURS.length]}));
-    chart.draw({x, y, lines: drawn, marks, left: LEFT_PX, format: digitsOf(y)});
+    chart.draw({x, y, lines: drawn, marks, left: LEFT_PX, right: RIGHT_PX, format: digitsOf(y)});
     for (const line of drawn) if (line.xs.length === 1 || isNumber(at)) dot(line);
     reading.replaceChildren(isNumber(at) ? `step ${at}: ` : '', ...drawn.flatMap((line, i) => readingOf(line, i)));
   }
