@@ -91,8 +91,14 @@ def test_the_best_way_beyond_is_held_to_all_three_aims() -> None:
     found[MD, "robust-half"] = {"all": 0.8, "reflection": 0.4, "no-reflection": 1.0, "highlight": 0.1}
     claims = decided(found)
     assert claims["f"].verdict == "yes"
-    assert claims["f"].facts[0].what == "robust, Reflection"
+    assert claims["f"].facts[0].what == f"{MD} robust, Reflection"
     assert [fact.value for fact in claims["f"].facts] == pytest.approx([-0.32, 0.39 / 0.8 - 1, 0.01])
+    found[HR, "robust"] = {"all": 0.8, "reflection": 0.39, "no-reflection": 1.0, "highlight": 0.5}
+    claims = decided(found)
+    assert claims["f"].verdict == "yes", "other networks are told, and do not decide"
+    assert [fact.what for fact in claims["f"].facts[3:]] == [
+        f"{HR} robust, {where}" for where in ("Reflection", "highlights", "NoReflection")
+    ]
     found[MD, "robust"] = {"all": 0.8, "reflection": 0.34, "no-reflection": 1.1, "highlight": 0.39}
     assert decided(found)["f"].verdict == "no"
 
