@@ -160,6 +160,14 @@ def as_lists(poses: Poses) -> dict[str, list[list[float]]]:
     return {str(number): pose.tolist() for number, pose in poses.items()}
 
 
+def shown(label: str, row: Mapping[str, Any], truth: Poses) -> dict[str, Any] | None:
+    """How far a row's cameras are from the truth, told and returned."""
+    path = compared(row_poses(row), truth)
+    if path is not None:
+        told(label, row, path, len(truth))
+    return None if path is None else vars(path)
+
+
 def row_poses(row: Mapping[str, Any]) -> Poses:
     """Those that a row keeps."""
     return {int(number): np.array(pose) for number, pose in row["poses"].items()}
@@ -170,9 +178,11 @@ def true_poses(sequence: Sequence) -> Poses:
     return {number: frame.world_T_cam for number, frame in enumerate(sequence) if frame.world_T_cam is not None}
 
 
-def compared(found: Poses, others: Poses) -> Path3D:
-    """After one similarity alignment of the frames that both have."""
+def compared(found: Poses, others: Poses) -> Path3D | None:
+    """After one similarity alignment of the frames that both have; none where those are too few for one."""
     numbers = sorted(found.keys() & others.keys())
+    if len(numbers) < 3:
+        return None
     truth = np.stack([others[number] for number in numbers])
     poses = np.stack([found[number] for number in numbers])
     scale, rotation, shift = similarity(poses[:, :3, 3], truth[:, :3, 3])
@@ -229,16 +239,14 @@ def ratios_of(depth: DepthMap, truth: DepthMap) -> np.ndarray:
     return depth.metres[known] / wanted[known]
 
 
-def told(label: str, row: Mapping[str, Any], truth: Poses) -> dict[str, Any]:
-    """One line of the table is printed, and returned."""
-    path = compared(row_poses(row), truth)
+def told(label: str, row: Mapping[str, Any], path: Path3D, total: int) -> None:
+    """One line of the table."""
     cameras = row.get("cameras_cpu_s", row["cpu_s"])
     print(
-        f"{label:<18}{path.frames:4d}/{len(truth):<4d}{path.median_cm:8.1f}{path.worst_cm:8.1f}{path.median_deg:8.2f}{path.turned_deg:8.2f}"
+        f"{label:<18}{path.frames:4d}/{total:<4d}{path.median_cm:8.1f}{path.worst_cm:8.1f}{path.median_deg:8.2f}{path.turned_deg:8.2f}"
         f"{path.scale:8.3f}{cameras:9.0f}{row['cpu_s']:9.0f}{row['clock_s']:9.0f}",
         flush=True,
     )
-    return vars(path)
 
 
 @dataclass(frozen=True)
@@ -251,7 +259,10 @@ class Row:
         """From the file where it is there, else measured and written."""
         if not self.path.is_file():
             write_json(self.path, measure())
-        return dict(read_json(self.path))  # type: ignore[call-overload]
+        found: Any = read_json(self.path)
+        if "poses" not in found:
+            raise SystemExit(f"{self.path} was written by an earlier version of this bench: remove it")
+        return found
 
 
 def measured(name: str, options: argparse.Namespace, folder: Path) -> dict[str, Any]:
@@ -259,21 +270,19 @@ def measured(name: str, options: argparse.Namespace, folder: Path) -> dict[str, 
     sequence = CLIPS[name](options.shared)
     truth = true_poses(sequence)
     mine = Row(folder / f"{name}-ours.json").measured(lambda: ours_measured(name, sequence, options, folder))
-    if mine["poses"]:
-        mine["path"] = told(f"{name}, ours", mine, truth)
+    mine["path"] = shown(f"{name}, ours", mine, truth)
     for layer, (as_it_is, after) in sorted(mine["abs_rel"].items(), key=lambda one: LAYERS.index(one[0].split("/")[0])):
         print(f"  {layer:<28} abs rel {as_it_is:.3f} as it is, {after:.3f} after one scale")
     if options.skip_baseline:
         return {"ours": mine}
     row = Row(folder / f"{name}-pycolmap.json")
     base = row.measured(lambda: baseline_measured(sequence, folder / f"{name}-baseline"))
-    if len(base["poses"]) > 2:
-        base["path"] = told(f"{name}, pycolmap", base, truth)
-        if mine["poses"]:
-            apart = compared(row_poses(base), row_poses(mine))
-            print(
-                f"  from ours, after one alignment: {apart.median_cm:.1f} cm, {apart.median_deg:.2f} degrees (medians)"
-            )
+    base["path"] = shown(f"{name}, pycolmap", base, truth)
+    apart = compared(row_poses(base), row_poses(mine))
+    if apart is not None:
+        print(
+            f"  from ours, after one alignment: {apart.median_cm:.1f} cm, {apart.median_deg:.2f} degrees in the median"
+        )
     print(f"  seconds of CPU, all of pycolmap's over those of our cameras: {base['cpu_s'] / mine['cameras_cpu_s']:.1f}")
     print(f"  and over all of ours, depth and mesh included: {base['cpu_s'] / mine['cpu_s']:.1f}")
     return {"ours": mine, "pycolmap": base}

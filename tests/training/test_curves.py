@@ -14,6 +14,8 @@ from deglare.training.loop import Training, train
 from deglare.training.settings import TrainSettings, Watching
 from deglare.training.triples import TripleData
 
+ENDLESS = '{"settings": {"network": "x", "steps": Infinity}, "method": {"name": "y"}}'
+
 
 def test_a_training_is_read_while_it_goes_on_and_when_it_is_over(
     tmp_path: Path, data: TripleData, tiny: TrainSettings
@@ -48,11 +50,13 @@ def test_a_long_curve_keeps_its_mean_and_its_last_step() -> None:
 
 
 def test_what_is_no_number_is_left_out() -> None:
-    lines = [{"step": 1, "loss": float("inf"), "kind": "x", "on": True}, {"step": 2, "loss": 3}]
+    lines = [{"step": 1, "loss": float("inf"), "kind": "x", "on": True, "far": 10**400}, {"step": 2, "loss": 3}]
     assert [(curve.name, curve.steps) for curve in curves_of(lines)] == [("loss", (2,))]
 
 
-@pytest.mark.parametrize("config", ["{}", "[]", '{"settings": 3, "method": {}}', '{"settings": {"steps": "many"}}'])
+@pytest.mark.parametrize(
+    "config", ["{}", "[]", ENDLESS, '{"settings": 3, "method": {}}', '{"settings": {"steps": "many"}}']
+)
 def test_a_folder_that_does_not_say_what_it_is_is_refused_in_a_sentence(tmp_path: Path, config: str) -> None:
     (tmp_path / "config.json").write_text(config)
     (tmp_path / "losses.jsonl").write_text("")

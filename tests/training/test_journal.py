@@ -24,5 +24,5 @@ def test_a_new_run_starts_with_an_empty_journal(tmp_path: Path) -> None:
 
 def test_lines_that_are_no_records_are_passed_over(tmp_path: Path) -> None:
     path = tmp_path / "losses.jsonl"
-    path.write_text('[1]\n{"loss": 1.0}\n{"step": "x"}\n{"step": 1, "loss": 0.5}\n')
+    path.write_text("[" * 100_000 + "\n" + '[1]\n{"loss": 1.0}\n{"step": "x"}\n{"step": 1, "loss": 0.5}\n')
     assert read_journal(path) == [{"step": 1, "loss": 0.5}]

@@ -154,6 +154,16 @@ def test_a_mask_is_carried_accepted_rejected_and_taken_back(client: TestClient) 
     assert "decided" in refused(client, "accept", frame=waiting[0], proposal=proposal["seq"])
 
 
+def test_what_was_carried_is_withdrawn_when_all_of_it_was_erased_and_carried_again(client: TestClient) -> None:
+    do(client, "stroke", stroke=stroke(), after=0)
+    do(client, "carry")
+    assert told(client)["waiting"]
+    do(client, "stroke", stroke=stroke() | {"kind": "erase", "radius": 60}, after=0)
+    do(client, "carry")
+    assert told(client)["waiting"] == []
+    assert "paint" in refused(client, "carry")
+
+
 def test_the_queue_leaves_out_what_was_looked_at_and_the_second_pass_is_what_the_first_saw(client: TestClient) -> None:
     queue = client.get(f"{AT}/queue").json()["queue"]
     scores = [one["score"] for one in queue]

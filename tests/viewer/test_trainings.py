@@ -39,6 +39,7 @@ def test_the_training_that_ships_shows_what_its_mask_found_over_steps() -> None:
 
 
 def test_lines_of_several_trainings_share_a_chart(training: Path) -> None:
+    assert Trainings([training, training]).own == ("night",)
     other = Path(shutil.copytree(training, training.parent / "elsewhere" / "night"))
     trainings = Trainings([training, other])
     assert trainings.own == ("night", "night-2")
@@ -46,7 +47,7 @@ def test_lines_of_several_trainings_share_a_chart(training: Path) -> None:
     (loss,) = drawn["charts"]
     assert [line["of"] for line in loss["lines"]] == [0, 1] and loss["lines"][0]["ys"] == [0.2, 0.1]
     assert drawn["trainings"][0]["name"] == "night-2"
-    assert drawn["trainings"][0]["says"].endswith("step 20 of 30; held-out frames said nothing yet")
+    assert drawn["trainings"][0]["says"].endswith("step 20 of 30; nothing of held-out frames")
     assert is_going_on(trainings.follow("night"))
 
 
@@ -57,7 +58,7 @@ def test_a_training_that_is_gone_or_broken_says_so_without_its_path(training: Pa
     assert "night" in said["says"] and str(training.parent) not in said["says"]
     shutil.rmtree(training)
     (said,) = json.loads(charts_json(trainings, ["night"]))["trainings"]
-    assert said["says"] and str(training.parent) not in said["says"]
+    assert "is gone" in said["says"] and str(training.parent) not in said["says"]
 
 
 @pytest.mark.parametrize("name", ["/etc", "", None, 3, ["night"]])

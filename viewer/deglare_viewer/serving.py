@@ -34,7 +34,8 @@ STOP_WITHIN_S = 2
 MAX_CONNECTIONS = 256
 SUBSET_BYTES = 32 << 20
 REACHABLE = (
-    "careful: {where} is reachable from other machines. Whoever reaches it sees every open run{writes}; {password}"
+    "careful: {where} is reachable from other machines. "
+    "Whoever reaches it sees every open run and training{writes}; {password}"
 )
 
 

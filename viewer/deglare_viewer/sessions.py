@@ -184,7 +184,9 @@ def named_among(paths: Iterable[Path]) -> tuple[list[Path], list[Path]]:
             raise RequestError(f"there is no folder {path}: name the folder of a run, as deglare label writes them")
         here = _folders_at(path, looks_like_run), _folders_at(path, looks_like_training)
         if not any(here):
-            raise RequestError(f"{path} is no run and holds none: make one with deglare label or deglare demo")
+            raise RequestError(
+                f"{path} is no run or training and holds none: make one with deglare label or deglare demo"
+            )
         runs += here[0]
         trainings += here[1]
     return runs, trainings

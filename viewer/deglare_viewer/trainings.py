@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
 
-from deglare.errors import DeglareError, RequestError
-from deglare.training.curves import TrainingCurves, read_curves
+from deglare.errors import DataError, DeglareError, RequestError
+from deglare.training.curves import TrainingCurves, files_of, read_curves
 from deglare_viewer.sessions import unique
 
 SHIPPED = "mining reflections (ships)"
@@ -30,10 +30,10 @@ class Trainings:
 
     def __init__(self, folders: Iterable[Path] = ()) -> None:
         self._folders: dict[str, Path] = {}
-        for folder in folders:
-            root = folder.resolve()
+        for root in dict.fromkeys(folder.resolve() for folder in folders):
             self._folders[unique(root.name, self._folders)] = root
         self.own = tuple(self._folders)
+        self._known: dict[str, tuple[object, TrainingCurves]] = {}
         self._folders[SHIPPED] = Path(str(files("deglare.samples") / "trainings" / "triplet"))
 
     @property
@@ -52,8 +52,18 @@ class Trainings:
         if folder is None or not isinstance(name, str):
             raise RequestError("there is no such training here: choose one of the list")
         try:
-            return Followed(name, read_curves(folder), None)
+            return Followed(name, self._current(name, folder), None)
         except DeglareError as error:
             return Followed(name, None, str(error).replace(str(folder), name))
         except OSError:
-            return Followed(name, None, f"the training {name} is gone: its folder was moved or removed")
+            return Followed(name, None, f"the training {name} cannot be read")
+
+    def _current(self, name: str, folder: Path) -> TrainingCurves:
+        """As it is on disk; read again only where a file has changed."""
+        if not folder.is_dir():
+            raise DataError(f"the training {name} is gone: its folder was moved or removed")
+        stamps = [(path.name, path.stat().st_mtime_ns, path.stat().st_size) for path in files_of(folder)]
+        known = self._known.get(name)
+        if known is None or known[0] != stamps:
+            known = self._known[name] = (stamps, read_curves(folder))
+        return known[1]

@@ -27,6 +27,7 @@ from deglare.annotation.working import (
     open_annotations,
     start_from_uncertainty,
     suspects_of,
+    withdraw_carried,
 )
 
 __all__ = [
@@ -74,4 +75,5 @@ __all__ = [
     "subset_of",
     "suspects",
     "suspects_of",
+    "withdraw_carried",
 ]

@@ -10,7 +10,7 @@ kind         body                                                               
 ``faces``    ``{"count": n, "runs": "packed runs", "surface": "glossy"}``; null erases  marks triangles of the mesh
 ``mask``     as `deglare.annotation.masks.to_json`                                      the whole mask, by hand
 ``exclude``  ``{"size_hw": [h, w], "runs": "packed runs"}``                             truth that is not to be scored
-``propose``  a mask, with ``"origin"`` and ``"visible_share"``                          a mask waits for a decision
+``propose``  a mask, with ``"origin"`` and ``"visible_share"``                          a mask waits; empty, none does
 ``accept``   ``{}``, its target is the proposal                                         takes it where no hand was
 ``correct``  a mask, its target is the proposal                                         takes it as mended by hand
 ``mend``     a stroke with its ``"kind"``, its target is the proposal                   takes it, and draws over it

@@ -82,7 +82,7 @@ def carry_frame(
     depth_of = projected(run)
     drawn = Drawn(annotations.state(annotator, frame).surfaces, depth_of(frame), manifest.camera, poses[frame])
     carried = carry(drawn, {name: one for name, one in poses.items() if name != frame}, depth_of, rule, progress)
-    return propose_carried(annotations, annotator, f"frame {frame}", carried)
+    return propose_carried(annotations, annotator, origin_of(frame), carried)
 
 
 def carry_mesh(
@@ -108,7 +108,24 @@ def carry_mesh(
     manifest = run.manifest()
     marks = annotations.state(annotator, MESH).surfaces[0]
     carried = carry_faces(mesh, marks, manifest.camera, _posed(manifest), caster, rule, progress)
-    return propose_carried(annotations, annotator, FROM_MESH, carried)
+    return propose_carried(annotations, annotator, origin_of(MESH), carried)
+
+
+def withdraw_carried(annotations: Annotations, annotator: str, frame: str) -> tuple[str, ...]:
+    """Take back what waits of what was carried from a frame, or from the mesh; the frames where something did."""
+    origin = origin_of(frame)
+    stale = tuple(
+        name
+        for name in annotations.waiting(annotator)
+        if any(one.origin == origin for one in annotations.state(annotator, name).proposals)
+    )
+    propose_carried(annotations, annotator, origin, ())
+    return stale
+
+
+def origin_of(frame: str) -> str:
+    """What proposals say that they come from."""
+    return FROM_MESH if frame == MESH else f"frame {frame}"
 
 
 def propose_carried(

@@ -20,10 +20,11 @@ from deglare.errors import RequestError
 from deglare.methods import METHODS, method_name
 from deglare.methods.triplet import Triplet
 from deglare.rooms.shooting import ShootSettings
+from deglare.training.journal import NETWORK_FILE
 from deglare.training.loop import Training, device_named
 from deglare.training.loop import train as run_training
 from deglare.training.rendering import RenderedRooms, RoomStream
-from deglare.training.reporting import NETWORK_FILE, Validate
+from deglare.training.reporting import Validate
 from deglare.training.samples import BatchSource
 from deglare.training.settings import TrainSettings, Watching
 from deglare.training.triples import TripleData, Wanted, load_triples

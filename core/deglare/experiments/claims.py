@@ -16,6 +16,13 @@ HALF, THIRTY_PERCENT = -0.5, -0.3
 HARM = 0.02
 """A number that is larger by no more than this share is not harmed."""
 
+AIMS = {
+    "Reflection": (REFLECTION, "all", THIRTY_PERCENT),
+    "highlights": (ALL, "highlight", HALF),
+    "NoReflection": (NO_REFLECTION, "all", HARM),
+}
+"""Beyond the paper: subset, region, and how far Sq Rel must fall, or may rise."""
+
 YES, NO, NOT_MEASURED = "yes", "no", "not measured"
 
 
@@ -120,7 +127,7 @@ def beyond(numbers: Numbers, split: str) -> Claim:
     )
     first, *others = (_beyond(numbers, network, split) for network in _networks(numbers))
     facts = [fact for found in (first, *others) for fact, _ in found]
-    if len(first) < 3:
+    if len(first) < len(AIMS):
         return Claim("f", split, text, NOT_MEASURED, tuple(facts))
     return Claim("f", split, text, YES if all(fact.value <= aim for fact, aim in first) else NO, tuple(facts))
 
@@ -130,13 +137,11 @@ def _beyond(numbers: Numbers, network: str, split: str) -> list[tuple[Fact, floa
     best = _best(numbers, network, [arm.name for arm in ARMS.values() if arm.table == "beyond"])
     if best is None:
         return []
-    aims = (
-        (Spot(split, REFLECTION), THIRTY_PERCENT, "Reflection"),
-        (Spot(split, ALL, "highlight"), HALF, "highlights"),
-        (Spot(split, NO_REFLECTION), HARM, "NoReflection"),
-    )
-    found = [(numbers.change(network, best, DISTILLED, spot), aim, where) for spot, aim, where in aims]
-    return [(_fact(f"{network} {best}, {where}", one), aim) for one, aim, where in found if one is not None]
+    changes = {
+        where: (numbers.change(network, best, DISTILLED, Spot(split, subset, region)), aim)
+        for where, (subset, region, aim) in AIMS.items()
+    }
+    return [(_fact(f"{network} {best}, {where}", one), aim) for where, (one, aim) in changes.items() if one is not None]
 
 
 def one_is_enough(numbers: Numbers, split: str) -> Claim:

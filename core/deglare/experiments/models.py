@@ -13,7 +13,7 @@ from typing import Any
 from deglare.errors import DataError
 from deglare.experiments.steps import Done, Result, Tools
 from deglare.networks.teachers import NetworkTeacher, load_model
-from deglare.training.loop import NETWORK_FILE
+from deglare.training.journal import NETWORK_FILE
 
 
 def shipped(network: str) -> Traversable:

@@ -15,7 +15,8 @@ from deglare.experiments.models import weights_of
 from deglare.experiments.sources import Source
 from deglare.experiments.steps import Done, Result, StoppedError, Tools
 from deglare.methods import Distill3D, MethodConfig, SelfSup, Triplet, TripletDistilled, method_name
-from deglare.training.loop import NETWORK_FILE, Training, train
+from deglare.training.journal import NETWORK_FILE
+from deglare.training.loop import Training, train
 from deglare.training.reporting import CHECKPOINTS
 from deglare.training.settings import TrainSettings, Watching
 from deglare.training.triples import Wanted, load_triples

@@ -30,8 +30,8 @@ from deglare.networks.depth_network import DepthNetwork, nearest_multiples
 from deglare.networks.teachers import NetworkTeacher, Runtime, load_model
 from deglare.training.draws import Share
 from deglare.training.jitter import NO_JITTER
+from deglare.training.journal import NETWORK_FILE
 from deglare.training.loop import Training, train
-from deglare.training.reporting import NETWORK_FILE
 from deglare.training.samples import augmented
 from deglare.training.settings import TrainSettings, Watching
 from deglare.training.triples import TripleData, Wanted, load_triples

@@ -162,7 +162,7 @@ def relabel(
     """Fuse every frame of a finished run with another strategy; returns how many pixels became of what.
 
     The run is then as `deglare.fusion.labelling.label` with that strategy would have left it. To stop it, raise from
-    ``progress``: the run stays as it was.
+    ``progress``: labels stay as they were, and a mask under way goes on another time.
 
     Args:
         run: Predicted and projected, fused before or not.

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from math import isfinite
 from pathlib import Path
 from typing import Any
 
 from deglare.data.files import read_json
 from deglare.errors import DataError
-from deglare.training.journal import CONFIG, LOSSES, VALIDATION, read_journal
+from deglare.training.journal import CONFIG, LOSSES, NETWORK_FILE, VALIDATION, read_journal
 
 MOST_POINTS = 300
 """Of one curve; neighbours are averaged where there are more."""
+
+LARGEST = 1e30
+"""What is beyond that is no measurement."""
 
 NO_CURVES = ("step", "samples_per_s")
 
@@ -39,21 +41,23 @@ class TrainingCurves:
     """Losses and their parts: means over the steps since the point before."""
     validated: tuple[Curve, ...]
     """Metrics on held-out frames."""
+    is_finished: bool
+    """Whether nothing more is to come."""
 
     @property
     def step(self) -> int:
         """The last one of which something is known."""
-        return int(max((curve.steps[-1] for curve in (*self.trained, *self.validated)), default=0))
-
-    @property
-    def is_finished(self) -> bool:
-        """Whether nothing more is to come."""
-        return self.step >= self.planned
+        return last_step(self.trained, self.validated)
 
 
 def looks_like_training(path: Path) -> bool:
     """A folder with settings and losses."""
     return (path / CONFIG).is_file() and (path / LOSSES).is_file()
+
+
+def files_of(folder: Path) -> list[Path]:
+    """The files of a training that its curves are made of, those that are there."""
+    return [path for name in (CONFIG, LOSSES, VALIDATION, NETWORK_FILE) if (path := folder / name).is_file()]
 
 
 def read_curves(folder: Path) -> TrainingCurves:
@@ -62,11 +66,16 @@ def read_curves(folder: Path) -> TrainingCurves:
     try:
         settings, method = config["settings"], config["method"]  # type: ignore[index,call-overload]
         named = str(settings["network"]), str(method["name"]), int(settings["steps"])
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise DataError(f"{folder / CONFIG} does not say what was trained: name a folder of deglare train") from error
-    return TrainingCurves(
-        *named, curves_of(read_journal(folder / LOSSES)), curves_of(read_journal(folder / VALIDATION))
-    )
+    trained, validated = (curves_of(read_journal(folder / name)) for name in (LOSSES, VALIDATION))
+    is_finished = (folder / NETWORK_FILE).is_file() or last_step(trained, validated) >= named[2]
+    return TrainingCurves(*named, trained, validated, is_finished)
+
+
+def last_step(*curves: Sequence[Curve]) -> int:
+    """The largest step of all of them, 0 where there is none."""
+    return int(max((curve.steps[-1] for some in curves for curve in some), default=0))
 
 
 def curves_of(lines: Sequence[Mapping[str, Any]], most: int = MOST_POINTS) -> tuple[Curve, ...]:
@@ -78,7 +87,9 @@ def curves_of(lines: Sequence[Mapping[str, Any]], most: int = MOST_POINTS) -> tu
 
 def is_number(value: object) -> bool:
     """Whether it can be drawn."""
-    return isinstance(value, int | float) and not isinstance(value, bool) and isfinite(value)
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        return False
+    return abs(value) <= LARGEST  # false for NaN too
 
 
 def _thinned(name: str, points: Sequence[tuple[float, float]], most: int) -> Curve:

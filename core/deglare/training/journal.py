@@ -9,7 +9,8 @@ from pathlib import Path
 from deglare.data.files import read_text, write_text
 
 CONFIG, LOSSES, VALIDATION = "config.json", "losses.jsonl", "validation.jsonl"
-"""In a run's folder: what it is, and its journals."""
+NETWORK_FILE = "network.safetensors"
+"""In a run's folder: what it is, its journals, and what comes of it, which is written last."""
 
 MAX_BYTES = 1 << 30
 
@@ -34,14 +35,14 @@ class Journal:
 
 def read_journal(path: Path) -> list[dict[str, float]]:
     """All whole lines; none where there is no file."""
-    if not path.exists():
+    if not path.is_file():
         return []
     lines: list[dict[str, float]] = []
     for text in read_text(path, MAX_BYTES).splitlines():
         try:
             line = json.loads(text)
-        except ValueError:
-            continue  # a crash cut it short
+        except (ValueError, RecursionError):
+            continue  # a crash cut it short, or it is none of ours
         if isinstance(line, dict) and isinstance(line.get("step"), int):
             lines.append(line)
     return lines

@@ -36,8 +36,8 @@ from deglare.training.checkpoints import (
     write_checkpoint,
 )
 from deglare.training.draws import Share, seed_for_step
-from deglare.training.journal import CONFIG
-from deglare.training.reporting import CHECKPOINTS, NETWORK_FILE, Reporter, Validate
+from deglare.training.journal import CONFIG, NETWORK_FILE
+from deglare.training.reporting import CHECKPOINTS, Reporter, Validate
 from deglare.training.samples import BatchSource, augmented
 from deglare.training.settings import TrainSettings, Watching, is_due
 

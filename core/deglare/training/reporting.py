@@ -17,14 +17,14 @@ from deglare.errors import RequestError
 from deglare.methods.method import Batch, Method
 from deglare.networks.checkpoints import save_network
 from deglare.networks.depth_network import DepthNetwork
-from deglare.training.journal import LOSSES, VALIDATION, Journal, read_journal
+from deglare.training.journal import LOSSES, NETWORK_FILE, VALIDATION, Journal, read_journal
 from deglare.training.settings import TrainSettings, Watching, is_due
 from deglare.training.showing import batch_picture, write_loss_plot
 
 Validate = Callable[[DepthNetwork], Mapping[str, float]]
 """Metrics of a network on frames that it does not learn from."""
 
-NETWORK_FILE, CHECKPOINTS = "network.safetensors", "checkpoints"
+CHECKPOINTS = "checkpoints"
 
 
 @runtime_checkable

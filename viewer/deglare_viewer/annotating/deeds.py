@@ -154,12 +154,16 @@ def accept_all(asked: Asked) -> str:
 
 
 def carry(asked: Asked) -> str:
-    """Carry the masks of a frame, or what is marked on the mesh, to every frame that sees the surface."""
-    from deglare.annotation import MESH, carry_frame, carry_mesh
+    """Carry the masks of a frame, or what is marked on the mesh, to every frame that sees the surface.
 
-    state = asked.annotations.state(asked.annotator, asked.frame)
-    if not state.surfaces.any():
-        raise RequestError("nothing is marked here: paint the surface first, then carry it")
+    Where all of it was erased since, what still waits of it is withdrawn.
+    """
+    from deglare.annotation import MESH, carry_frame, carry_mesh, withdraw_carried
+
+    if not asked.annotations.state(asked.annotator, asked.frame).surfaces.any():
+        if not withdraw_carried(asked.annotations, asked.annotator, asked.frame):
+            raise RequestError("nothing is marked here: paint the surface first, then carry it")
+        return asked.frame
     if asked.frame == MESH:
         surface = asked.book.surface()
         carry_mesh(asked.annotations, asked.annotator, asked.run.folder, surface.mesh, surface.caster)

@@ -29,15 +29,15 @@ TITLES = {
     "mined_recall": ("recall of the mined mask", "share of what is reflective that is mined"),
     "mined_coverage": ("coverage of the mined mask", "share of all pixels that is mined"),
     "loss": ("loss", "what is minimised"),
+    "mined": ("mined", "share of the pixels of a batch that is mined"),
+    "delta": ("delta", "the margin, negative less positive error, below which a pixel is mined"),
+    "moving": ("moving", "share of pixels that look better with the camera's motion than without"),
+    "labelled": ("labelled", "share of pixels with a label"),
 }
 """Quantities with names of their own, in the order in which they are drawn; others come behind them as they come."""
 
 LEFT_OUT = ("rmse_log", "delta1", "delta2", "delta3", "coverage")
 """What is nearly always the same, or says again what Abs Rel says."""
-
-
-NO_HELD_OUT = "; it was given no held-out frames (--held-out)"
-NOT_YET = "; held-out frames said nothing yet"
 
 
 def build_trainings(studio: Studio) -> None:
@@ -55,15 +55,16 @@ def build_trainings(studio: Studio) -> None:
             elem_id="dg-which-trainings",
         )
         charts = own_element("attachTrainings", "dg-trainings", charts_json(trainings, shown))
+        timer = gr.Timer(EVERY_S, active=False)
         quietly: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
 
-        def drawn(names: list[str] | None) -> str:
-            return charts_json(trainings, names or [])
+        def drawn(names: list[str] | None) -> tuple[str, gr.Timer]:
+            going_on = any(is_going_on(trainings.follow(name)) for name in names or [])
+            return charts_json(trainings, names or []), gr.Timer(active=going_on)
 
-        which.change(drawn, [which], [charts], **quietly)
-        studio.opened.then(drawn, [which], [charts], **quietly)
-        if any(is_going_on(trainings.follow(name)) for name in trainings.own):
-            gr.Timer(EVERY_S).tick(drawn, [which], [charts], **quietly)
+        which.change(drawn, [which], [charts, timer], **quietly)
+        studio.opened.then(drawn, [which], [charts, timer], **quietly)
+        timer.tick(drawn, [which], [charts, timer], **quietly)
 
 
 def charts_json(trainings: Trainings, names: list[str]) -> str:
@@ -88,7 +89,7 @@ def curves_of(one: Followed) -> list[Curve]:
 
 def titled(name: str) -> tuple[str, str]:
     """How a chart is headed, and what its numbers are."""
-    return TITLES.get(name, (name.replace("_", " "), f"{name}, a part of the loss"))
+    return TITLES.get(name, (name.replace("_", " "), name))
 
 
 def said(one: Followed) -> dict[str, Any]:
@@ -97,8 +98,8 @@ def said(one: Followed) -> dict[str, Any]:
         return {"name": one.name, "says": f"{one.fault}."}
     found = one.curves
     far = f"{found.planned} steps" if found.is_finished else f"step {found.step} of {found.planned}"
-    held = NO_HELD_OUT if found.is_finished else NOT_YET
-    return {"name": one.name, "says": f"{found.network} by {found.method}, {far}{'' if found.validated else held}"}
+    held = "" if found.validated else "; nothing of held-out frames"
+    return {"name": one.name, "says": f"{found.network} by {found.method}, {far}{held}"}
 
 
 def is_going_on(one: Followed) -> bool:

@@ -61,7 +61,7 @@ export function createHearing(desk) {
       now.refusal = told.refusal;
       now.queue = queue.map(({frame}) => frame);
       now.scores = new Map(queue.map(({frame, score}) => [frame, score]));
-      if (why === 'carry') desk.say(now.waiting.size ? `Proposed in ${now.waiting.size} frames: w goes there, a accepts, x rejects, painting corrects.` : 'No other frame sees it, or all of it is decided there.');
+      if (why === 'carry') desk.say(now.waiting.size ? `Proposed in ${now.waiting.size} frames: w goes there, a accepts, x rejects, painting corrects.` : 'Nothing waits: no other frame sees it, or all of it is decided there.');
       if (isWide) frames.forget();
       frames.want(now.frame);
       if (desk.mesh.isOpen()) frames.wantMarks(told.mesh);
@@ -113,13 +113,14 @@ export function createHearing(desk) {
     const {overview, counted} = desk;
     frames.belong(now.name);
     if (!now.name && !desk.isReadOnly) name();
-    else if (!now.name && overview.annotators.length) become(overview.annotators[0]);
+    else if (desk.isReadOnly && overview.annotators.length && !overview.annotators.includes(now.name)) become(overview.annotators[0]);
     going.go(names.find((frame) => !overview.tags[frame]) ?? names[0]);
     saving.retry();
     const first = now.frame;
-    const isFresh = () => counted.count < 2 && !saving.standing().waiting && !Object.keys(now.tags).length;
+    const isFresh = () => counted.count < 2 && !saving.standing().waiting && !desk.hand.isDrawing() && !Object.keys(now.tags).length;
+    const marked = () => names.find((frame) => now.looked.has(frame) && ['reflective', undefined].includes(now.tags[frame]));
     return retell(false).then(() => {
-      const best = desk.isReadOnly ? names.find((frame) => now.looked.has(frame)) : isFresh() && now.queue[0];
+      const best = desk.isReadOnly ? marked() : isFresh() && now.queue[0];
       if (best && best !== first && now.frame === first) going.go(best);
     });
   }

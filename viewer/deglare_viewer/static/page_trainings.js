@@ -19,16 +19,16 @@ const MOST_DIGITS = 4;
  */
 export function attachTrainings({element, props, watch}) {
   const place = element.querySelector('.dg-trainings');
-  const {signal} = new AbortController();
-  const redraw = later(DRAW_MS, signal, () => charts.forEach((chart) => chart.draw()));
+  const redraw = later(DRAW_MS, new AbortController().signal, () => charts.forEach((chart) => chart.draw()));
   const watcher = new ResizeObserver(redraw);
   let charts = [];
 
   function take() {
     const told = JSON.parse(props.value);
-    charts = told.charts.map(createOne);
+    const held = charts.find((chart) => chart.at() !== null);
+    charts = told.charts.map((one) => createOne(one, held?.title === one.title ? held.at() : null));
     const legend = h('ul', {class: 'legend'}, ...told.trainings.map(nameOf));
-    const none = told.charts.length ? null : h('p', {class: 'dg-quiet'}, 'Nothing was written yet.');
+    const none = told.trainings.length ? null : h('p', {class: 'dg-quiet'}, 'Choose a training.');
     place.replaceChildren(legend, ...charts.map((chart) => chart.element), ...(none ? [none] : []));
     watcher.disconnect();
     charts.forEach((chart) => watcher.observe(chart.element));
@@ -43,8 +43,8 @@ function nameOf({name, says}, place) {
   return h('li', {title: says}, colour, h('b', {}, name), h('span', {}, says));
 }
 
-/** One chart; a hand on it reads off the step below. */
-function createOne({title, hint, lines}) {
+/** One chart; a hand on it reads off the step below. @param {?number} at where a hand is already */
+function createOne({title, hint, lines}, at) {
   const canvas = h('canvas', {'aria-label': `${title} over steps`});
   const reading = h('output', {class: 'reading'});
   const element = h('figure', {}, h('figcaption', {title: hint}, h('b', {}, title), reading), canvas);
@@ -53,14 +53,13 @@ function createOne({title, hint, lines}) {
   const ys = lines.flatMap((line) => line.ys);
   const x = {low: 0, high: Math.max(...xs, 1)};
   const y = spanOf(ys);
-  let at = null;
 
   function draw() {
     if (!canvas.clientWidth) return;
     const marks = isNumber(at) ? [{x: at, colour: '#ffffff', width: 1}] : [];
     const drawn = lines.map(({of, ...line}) => ({...line, colour: COLOURS[of % COLOURS.length]}));
     chart.draw({x, y, lines: drawn, marks, left: LEFT_PX, right: RIGHT_PX, format: digitsOf(y)});
-    for (const line of drawn) if (line.xs.length === 1 || isNumber(at)) dot(line);
+    for (const line of drawn) if (line.xs.length === 1 || reaches(line.xs)) dot(line);
     reading.replaceChildren(isNumber(at) ? `step ${at}: ` : '', ...drawn.flatMap((line, i) => readingOf(line, i)));
   }
 
@@ -69,10 +68,14 @@ function createOne({title, hint, lines}) {
     chart.dot(line.xs[i], line.ys[i], line.colour);
   }
 
+  /** Whether a training has come as far as the hand. */
+  const reaches = (steps) => isNumber(at) && at <= steps.at(-1);
+
   /** What a line says at the step below the hand, or at its end. */
   function readingOf({xs: steps, ys: values, colour}, i) {
     const value = isNumber(at) ? values[nearest(steps, at)] : values.at(-1);
-    return [i ? ' · ' : '', h('span', lines.length > 1 ? {style: `color:${colour}`} : {}, short(value))];
+    const text = isNumber(at) && !reaches(steps) ? '–' : short(value);
+    return [i ? ' · ' : '', h('span', lines.length > 1 ? {style: `color:${colour}`} : {}, text)];
   }
 
   canvas.addEventListener('pointermove', (event) => {
@@ -85,7 +88,7 @@ function createOne({title, hint, lines}) {
     at = null;
     draw();
   });
-  return {element, draw};
+  return {element, title, draw, at: () => at};
 }
 
 /** From 0 where that hides nothing, else around what there is; never so near that noise looks like a change. */
