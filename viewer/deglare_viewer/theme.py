@@ -167,7 +167,8 @@ body, gradio-app {{ background: {GROUND} !important; }}
 .dg-trainings .legend i {{ display: inline-block; width: 18px; height: 3px; margin: 0 8px 3px 0; }}
 .dg-trainings .legend span {{ color: {QUIET}; margin-left: 8px; }}
 .dg-trainings figure {{ margin: 0; min-width: 0; }}
-.dg-trainings figcaption {{ display: flex; justify-content: space-between; gap: 12px; height: 2.8em; font-size: 12px; }}
+.dg-trainings figcaption {{ display: flex; justify-content: space-between; gap: 12px; align-items: end; }}
+.dg-trainings figcaption {{ height: 2.8em; font-size: 12px; padding-bottom: 4px; }}
 .dg-trainings figcaption b {{ font-weight: 600; }}
 .dg-trainings .reading {{ color: {QUIET}; text-align: right; font-variant-numeric: tabular-nums; }}
 .dg-trainings canvas {{ display: block; width: 100%; height: 130px; }}
